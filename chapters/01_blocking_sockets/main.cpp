@@ -1,0 +1,129 @@
+// Chapter 01: blocking sockets. One client at a time, and the echo loop that every later chapter takes apart.
+
+#include "common/command_line.hpp"
+#include "common/error.hpp"
+
+#include <winsock2.h>
+
+#include <ws2tcpip.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+namespace {
+
+// [listen]
+SOCKET open_listener(const iocp::server_options& options) {
+    const std::string where = options.host + ":" + std::to_string(options.port);
+
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = ::htons(options.port); // ports travel in network byte order
+    if (::inet_pton(AF_INET, options.host.c_str(), &address.sin_addr) != 1) {
+        iocp::fail(WSAEAFNOSUPPORT, "inet_pton", where); // an IPv6 address: chapter 02 takes those too
+    }
+
+    const SOCKET listener = ::socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+    if (listener == INVALID_SOCKET) {
+        iocp::fail(::WSAGetLastError(), "socket");
+    }
+
+    // Without this another program may bind the same port and take our clients. SO_REUSEADDR, which Unix programs
+    // set here, means just that on Windows.
+    const BOOL yes = TRUE;
+    if (::setsockopt(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&yes), sizeof yes) ==
+        SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "setsockopt SO_EXCLUSIVEADDRUSE");
+    }
+    if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "bind", where);
+    }
+    if (::listen(listener, SOMAXCONN) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "listen", where);
+    }
+
+    int length = sizeof address;
+    if (::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "getsockname");
+    }
+    std::printf("listening on %s:%u\n", options.host.c_str(), static_cast<unsigned>(::ntohs(address.sin_port)));
+    std::fflush(stdout);
+    return listener;
+}
+// [/listen]
+
+// [echo]
+void echo(SOCKET client) {
+    char buffer[4096];
+    for (;;) {
+        const int received = ::recv(client, buffer, sizeof buffer, 0);
+        if (received == SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "recv"); // this client is lost; the next one is not
+            return;
+        }
+        if (received == 0) {
+            break; // the client has said all it had to say
+        }
+        // As many bytes as came in, not as many as the buffer holds. A blocking send on a stream takes them all or
+        // fails; that it returns does not mean that they have arrived.
+        if (::send(client, buffer, received, 0) == SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "send");
+            return;
+        }
+    }
+    if (::shutdown(client, SD_SEND) == SOCKET_ERROR) { // now the client sees the end of the echo, too
+        iocp::report(::WSAGetLastError(), "shutdown");
+    }
+}
+// [/echo]
+
+// [serve]
+[[noreturn]] void serve(SOCKET listener) {
+    for (;;) {
+        const SOCKET client = ::accept(listener, nullptr, nullptr);
+        if (client == INVALID_SOCKET) {
+            const int code = ::WSAGetLastError();
+            if (code == WSAECONNRESET) {
+                continue; // this client left while it waited for its turn
+            }
+            iocp::fail(code, "accept");
+        }
+
+        // Send small answers at once, and do not wait for more to put into the same packet (Nagle's algorithm).
+        const BOOL yes = TRUE;
+        if (::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, reinterpret_cast<const char*>(&yes), sizeof yes) ==
+            SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "setsockopt TCP_NODELAY");
+        }
+
+        echo(client); // until this client has left, every other client waits
+        if (::closesocket(client) == SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "closesocket");
+        }
+    }
+}
+// [/serve]
+
+} // namespace
+
+// [main]
+int main(int argc, char** argv) {
+    const auto options = iocp::parse_server_options(argc, argv, "01_blocking_sockets", "one client at a time");
+    WSADATA about{};
+    const int refused = ::WSAStartup(MAKEWORD(2, 2), &about); // returns its error: there is no "last" one yet
+    if (refused != 0) {
+        iocp::report(refused, "WSAStartup");
+        return 1;
+    }
+    try {
+        serve(open_listener(options)); // for ever: Ctrl+C is the system's to handle in this chapter
+    } catch (const iocp::call_error& problem) {
+        std::fprintf(stderr, "%s\n", problem.what());
+    }
+    if (::WSACleanup() == SOCKET_ERROR) { // closes what is still open
+        iocp::report(::WSAGetLastError(), "WSACleanup");
+    }
+    return 1;
+}
+// [/main]
