@@ -1,0 +1,41 @@
+# add_chapter(NN_name sources...)
+# The program of one chapter: target NN_name, <build>/bin/NN_name.exe.
+function(add_chapter name)
+    add_executable(${name} ${ARGN})
+    target_link_libraries(${name} PRIVATE iocp_common)
+endfunction()
+
+# add_discovered_tests(target LABEL label)
+# Each doctest case of the target becomes a test of CTest, named `label: case`, with the label, or, from TEST_SUITE("long"),
+# with label-long.
+# The names come from the program itself, which is run when it has been built.
+function(add_discovered_tests target)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "")
+    # The quotes keep the space at the end, which cmake -D would take away.
+    set(prefix "'${arg_LABEL}: '")
+    doctest_discover_tests(${target}
+        TEST_SPEC "*" --test-suite-exclude=long
+        TEST_PREFIX "${prefix}"
+        TEST_LIST ${target}_QUICK
+        PROPERTIES LABELS ${arg_LABEL} TIMEOUT 60)
+    doctest_discover_tests(${target}
+        TEST_SPEC "*" --test-suite=long
+        TEST_PREFIX "${prefix}"
+        TEST_LIST ${target}_LONG
+        PROPERTIES LABELS ${arg_LABEL}-long TIMEOUT 300)
+endfunction()
+
+# add_chapter_tests(NN_name)
+# The checks of one chapter: target NN_name_tests from tests/chapters/NN_name.cpp, labels chapterNN and chapterNN-long.
+function(add_chapter_tests name)
+    string(SUBSTRING ${name} 0 2 number)
+    if(NOT TARGET ${name})
+        message(WARNING "no chapter ${name}: its tests are left out")
+        return()
+    endif()
+    add_executable(${name}_tests ${name}.cpp)
+    target_link_libraries(${name}_tests PRIVATE test_support)
+    # The tests start these two, which the linker knows nothing of.
+    add_dependencies(${name}_tests ${name} ctrl_c)
+    add_discovered_tests(${name}_tests LABEL chapter${number})
+endfunction()
