@@ -1,0 +1,29 @@
+// Chapter 01 serves one client at a time.
+
+#include "tests/support/cases.hpp"
+#include "tests/support/chapter.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace support;
+
+constinit const chapter_info support::chapter{.number = 1, .name = "01_blocking_sockets", .handles_ctrl_c = false};
+
+TEST_CASE("the second client waits until the first one leaves and then gets all that it sent") {
+    server running;
+    client first(running.where());
+    REQUIRE(first.exchange("first") == "first");
+    client second(running.where());
+    client third(running.where());
+    second.send_all("second");
+    third.send_all("third");
+    REQUIRE(second.hears_nothing_for(quiet));
+    first.close();
+    CHECK(second.receive_exactly(6) == "second");
+    // The queue is served in order, one at a time.
+    REQUIRE(third.hears_nothing_for(quiet));
+    second.close();
+    CHECK(third.receive_exactly(5) == "third");
+    third.close();
+    check_stops(running);
+}

@@ -1,0 +1,272 @@
+// What every chapter is asked: each kind of client by itself, and a second client beside it. The answers that differ
+// from chapter to chapter are in tests/expectations.csv.
+
+#include "tests/support/cases.hpp"
+#include "tests/support/chapter.hpp"
+#include "tests/support/expect.hpp"
+#include "tests/support/failure.hpp"
+#include "tests/support/options.hpp"
+#include "tests/support/pattern.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace support;
+
+namespace {
+
+// More than loopback holds in both directions when nobody reads at either end.
+constexpr std::size_t more_than_fits = 64U << 20;
+
+// Small buffers at the client, so that the way back is full soon.
+constexpr int small_buffer = 8192;
+
+std::string all_byte_values() {
+    std::string bytes(256, '\0');
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        bytes[i] = static_cast<char>(i);
+    }
+    return bytes;
+}
+
+// A server that a client has been unkind to serves the next one, and then ends as it should.
+void check_survived(server& running) {
+    check_serves(running);
+    check_stops(running);
+}
+
+} // namespace
+
+TEST_CASE("all 256 byte values come back unchanged and in order") {
+    server running;
+    client one(running.where());
+    CHECK(expect("every byte value").what == outcome::served);
+    CHECK(one.exchange(all_byte_values()) == all_byte_values());
+    one.close();
+    check_survived(running);
+}
+
+TEST_CASE("four mebibytes come back unchanged and in order") {
+    server running;
+    client one(running.where());
+    const std::string sent = pattern(4U << 20);
+    CHECK(expect("four mebibytes").what == outcome::served);
+    CHECK_MESSAGE(one.exchange(sent) == sent, "4 MiB came back changed");
+    one.shutdown_send();
+    const rest_of_stream rest = one.receive_until_end();
+    CHECK(rest.bytes.empty());
+    CHECK(rest.how == ending::orderly);
+    check_survived(running);
+}
+
+TEST_CASE("a client that sends one byte at a time gets one byte at a time") {
+    server running;
+    client one(running.where());
+    CHECK(expect("one byte at a time").what == outcome::served);
+    for (const char c : pattern(100)) {
+        one.send_all({&c, 1});
+        REQUIRE(one.receive_exactly(1)[0] == c);
+    }
+    one.close();
+    check_survived(running);
+}
+
+TEST_CASE("bursts of small messages come back whole and in order") {
+    server running;
+    client one(running.where());
+    CHECK(expect("bursts").what == outcome::served);
+    for (std::size_t burst = 0; burst < 5; ++burst) {
+        const std::string sent = pattern(100 * 50, burst);
+        for (std::size_t at = 0; at < sent.size(); at += 50) {
+            one.send_all(std::string_view(sent).substr(at, 50));
+        }
+        REQUIRE(one.receive_exactly(sent.size()) == sent);
+    }
+    one.close();
+    check_survived(running);
+}
+
+TEST_CASE("a client that half-closes gets the rest of its echo and then the end") {
+    server running;
+    client one(running.where());
+    CHECK(expect("half-close").what == outcome::served);
+    const std::string sent = pattern(100'000);
+    one.send_all(sent);
+    one.shutdown_send();
+    const rest_of_stream rest = one.receive_until_end();
+    CHECK_MESSAGE(rest.bytes == sent, rest.bytes.size(), " bytes came back of ", sent.size());
+    CHECK(rest.how == ending::orderly);
+    check_survived(running);
+}
+
+TEST_CASE("a client that half-closes without a word gets the end and no byte") {
+    server running;
+    client one(running.where());
+    one.shutdown_send();
+    const rest_of_stream rest = one.receive_until_end();
+    CHECK(rest.bytes.empty());
+    CHECK(rest.how == ending::orderly);
+    check_survived(running);
+}
+
+TEST_CASE("a silent client is left alone and served when it speaks") {
+    server running;
+    client one(running.where());
+    CHECK(expect("silent").what == outcome::served);
+    CHECK(one.hears_nothing_for(quiet));
+    CHECK(one.exchange("at last") == "at last");
+    one.close();
+    check_survived(running);
+}
+
+TEST_CASE("a client that never reads is held back and not buffered without end") {
+    server running;
+    client one(running.where(), small_buffer);
+    const std::size_t taken = one.fill(more_than_fits);
+    REQUIRE(taken < more_than_fits);
+    const expectation expected = expect("never reads");
+    if (expected.what == outcome::served) {
+        // Late, but it reads: everything is still there.
+        CHECK_MESSAGE(one.receive_exactly(taken) == std::string(taken, 'f'), "the echo came back changed");
+        one.close();
+    } else {
+        REQUIRE(expected.how == "let go after a bounded wait");
+        const rest_of_stream rest = one.receive_until_end();
+        CHECK(rest.bytes.size() < taken);
+    }
+    check_survived(running);
+}
+
+TEST_CASE("beside a client that sends one byte at a time a second one meets what the table says") {
+    server running;
+    client first(running.where());
+    REQUIRE(first.exchange("a") == "a");
+    REQUIRE(first.exchange("b") == "b");
+    check_second_client(running, std::move(first), "beside one byte at a time");
+    check_survived(running);
+}
+
+TEST_CASE("beside a client that sends bursts a second one meets what the table says") {
+    server running;
+    client first(running.where());
+    const std::string burst = pattern(20'000);
+    REQUIRE(first.exchange(burst) == burst);
+    check_second_client(running, std::move(first), "beside bursts");
+    check_survived(running);
+}
+
+TEST_CASE("beside a client that has half-closed a second one meets what the table says") {
+    server running;
+    client first(running.where());
+    first.send_all("last words");
+    first.shutdown_send();
+    REQUIRE(first.receive_until_end().bytes == "last words");
+    check_second_client(running, std::move(first), "beside half-close");
+    check_survived(running);
+}
+
+TEST_CASE("beside a silent client a second one meets what the table says") {
+    server running;
+    check_second_client(running, client(running.where()), "beside silent");
+    check_survived(running);
+}
+
+TEST_CASE("beside a client that never reads a second one meets what the table says") {
+    server running;
+    client first(running.where(), small_buffer);
+    REQUIRE(first.fill(more_than_fits) < more_than_fits);
+    check_second_client(running, std::move(first), "beside never reads");
+    check_survived(running);
+}
+
+TEST_CASE("after a client that resets in the middle the next one is served") {
+    server running;
+    CHECK(expect("after reset in the middle").what == outcome::served);
+    for (int i = 0; i < 5; ++i) {
+        client one(running.where());
+        one.send_all(pattern(50'000));
+        REQUIRE_FALSE(one.receive_exactly(1).empty());
+        one.reset();
+    }
+    check_survived(running);
+}
+
+TEST_CASE("after clients that connect and leave the next one is served") {
+    server running;
+    CHECK(expect("after connect and leave").what == outcome::served);
+    for (int i = 0; i < 5; ++i) {
+        client(running.where()).close();
+    }
+    check_survived(running);
+}
+
+TEST_CASE("after clients that connect and reset the next one is served") {
+    server running;
+    CHECK(expect("after connect and reset").what == outcome::served);
+    for (int i = 0; i < 5; ++i) {
+        client(running.where()).reset();
+    }
+    check_survived(running);
+}
+
+TEST_CASE("Ctrl+C with clients connected ends the server") {
+    if (needs_more_than_a_port("a Ctrl+C that ends it")) {
+        return;
+    }
+    server running;
+    client talking(running.where());
+    REQUIRE(talking.exchange("hello") == "hello");
+    client silent(running.where());
+    running.press_ctrl_c();
+    const std::optional<DWORD> status = running.wait();
+    REQUIRE_MESSAGE(status.has_value(), "the server still runs");
+    const expectation expected = expect("Ctrl+C");
+    REQUIRE((expected.what == outcome::served || expected.how == "the system ends the program"));
+    REQUIRE((expected.what == outcome::served) == chapter.handles_ctrl_c);
+    check_status_after_ctrl_c(*status);
+    // One way or the other, neither is left hanging.
+    talking.receive_until_end();
+    silent.receive_until_end();
+}
+
+TEST_CASE("a port that is in use ends the start with status 1 and says so") {
+    if (needs_more_than_a_port("--port N")) {
+        return;
+    }
+    server holder;
+    const std::string port = std::to_string(holder.where().port);
+    const finished_program second = run_to_end({L"--port", std::wstring(port.begin(), port.end())});
+    CHECK(second.status == 1);
+    CHECK(second.out.empty());
+    const std::string expected = "bind 127.0.0.1:" + port + ": 10048 ";
+    CHECK_MESSAGE(second.err.starts_with(expected), second.err);
+    check_survived(holder);
+}
+
+TEST_CASE("--help explains the options and ends with status 0") {
+    if (needs_more_than_a_port("--help")) {
+        return;
+    }
+    const finished_program help = run_to_end({L"--help"});
+    CHECK(help.status == 0);
+    CHECK(help.err.empty());
+    for (const char* option : {"--port", "--host", "--help"}) {
+        CHECK_MESSAGE(help.out.find(option) != std::string::npos, option);
+    }
+}
+
+TEST_CASE("bad arguments get one line on stderr and status 2") {
+    if (needs_more_than_a_port("status 2 for bad arguments")) {
+        return;
+    }
+    const std::vector<std::vector<std::wstring>> wrong{{L"--port", L"99999"}, {L"--port", L"six"},     {L"--port"},
+                                                       {L"--prot", L"6000"},  {L"--host", L"nowhere"}, {L"6000"}};
+    for (const std::vector<std::wstring>& arguments : wrong) {
+        const finished_program refused = run_to_end(arguments);
+        const std::wstring shown = quoted(arguments);
+        INFO("arguments: ", std::string(shown.begin(), shown.end()), "; stderr: ", refused.err);
+        CHECK(refused.status == 2);
+        CHECK(refused.out.empty());
+        CHECK_FALSE(refused.err.empty());
+        CHECK(refused.err.find('\n') == refused.err.size() - 1);
+    }
+}

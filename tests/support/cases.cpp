@@ -1,0 +1,58 @@
+#include "tests/support/cases.hpp"
+
+#include "tests/support/expect.hpp"
+#include "tests/support/failure.hpp"
+#include "tests/support/pattern.hpp"
+
+#include <doctest/doctest.h>
+
+namespace support {
+
+void check_serves(const server& running) {
+    INFO("a new client; stderr of the server so far: ", running.err());
+    client fresh(running.where());
+    REQUIRE(fresh.exchange("are you there?") == "are you there?");
+    fresh.shutdown_send();
+    const rest_of_stream rest = fresh.receive_until_end();
+    CHECK(rest.bytes.empty());
+    CHECK(rest.how == ending::orderly);
+}
+
+void check_second_client(const server& running, client first, std::string_view behaviour) {
+    client second(running.where());
+    second.send_all("second");
+    switch (expect(behaviour).what) {
+    case outcome::served:
+        REQUIRE(second.receive_exactly(6) == "second");
+        first.reset();
+        break;
+    case outcome::waits:
+        REQUIRE(second.hears_nothing_for(quiet));
+        first.reset();
+        REQUIRE(second.receive_exactly(6) == "second");
+        break;
+    case outcome::harmed:
+        throw failure("no case knows how a second client is harmed: " + expect(behaviour).how);
+    }
+}
+
+void check_limit(const server& running, std::size_t limit) {
+    std::vector<client> clients;
+    for (std::size_t i = 0; i < limit; ++i) {
+        clients.emplace_back(running.where());
+        const std::string word = pattern(16, i);
+        INFO("client number ", i + 1);
+        REQUIRE(clients.back().exchange(word) == word);
+    }
+    client one_more(running.where());
+    one_more.send_all("one more");
+    REQUIRE(one_more.hears_nothing_for(quiet));
+    // The others go on all the same.
+    for (client& one : clients) {
+        REQUIRE(one.exchange("still here") == "still here");
+    }
+    clients.erase(clients.begin() + static_cast<std::ptrdiff_t>(limit / 2));
+    REQUIRE(one_more.receive_exactly(8) == "one more");
+}
+
+} // namespace support

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "tests/support/client.hpp"
+#include "tests/support/server.hpp"
+
+#include <string_view>
+#include <vector>
+
+namespace support {
+
+/// A new client connects, says `word` and gets it back: the server is alive and has room.
+void check_serves(const server& running);
+
+/// Checks what a client meets that connects now, while `first` stays connected: as the table says for `behaviour` it is
+/// served at once, or it hears nothing until `first` has left and is served then. Ends `first`.
+void check_second_client(const server& running, client first, std::string_view behaviour);
+
+/// Checks that exactly `limit` clients are served at the same time, that one more waits without being refused, and that
+/// it is served when one of the others leaves.
+void check_limit(const server& running, std::size_t limit);
+
+} // namespace support

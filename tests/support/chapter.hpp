@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string_view>
+
+namespace support {
+
+/// Which chapter a test program is about. Each tests/chapters/NN_name.cpp defines the one `chapter`.
+struct chapter_info {
+    int number;
+    std::string_view name;            ///< `01_blocking_sockets`: the program beside the test program
+    bool handles_ctrl_c = true;       ///< false for 01, which the system ends
+    bool repairs_the_listing = false; ///< true for 08, 09 and 12: the cases of listing_defects.cpp run
+};
+
+/// Initialised before any code runs (constinit), because doctest reads it while it registers the cases.
+extern const chapter_info chapter;
+
+} // namespace support

@@ -1,0 +1,253 @@
+#include "tests/support/client.hpp"
+
+#include "tests/support/failure.hpp"
+
+#include <ws2tcpip.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace support {
+
+namespace {
+
+struct socket_address {
+    sockaddr_storage storage{};
+    int length = 0;
+
+    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+socket_address to_socket_address(const endpoint& where) {
+    socket_address result;
+    void* bytes = nullptr;
+    if (where.is_ipv6()) {
+        auto* address = reinterpret_cast<sockaddr_in6*>(&result.storage);
+        address->sin6_family = AF_INET6;
+        address->sin6_port = ::htons(where.port);
+        bytes = &address->sin6_addr;
+        result.length = sizeof(*address);
+    } else {
+        auto* address = reinterpret_cast<sockaddr_in*>(&result.storage);
+        address->sin_family = AF_INET;
+        address->sin_port = ::htons(where.port);
+        bytes = &address->sin_addr;
+        result.length = sizeof(*address);
+    }
+    if (::inet_pton(result.storage.ss_family, where.host.c_str(), bytes) != 1) {
+        throw failure("not a numeric address: " + where.host);
+    }
+    return result;
+}
+
+[[noreturn]] void throw_winsock(const char* call) {
+    throw failure(call, static_cast<unsigned long>(::WSAGetLastError()));
+}
+
+void set_option(SOCKET socket, int level, int name, int value) {
+    if (::setsockopt(socket, level, name, reinterpret_cast<const char*>(&value), sizeof(value)) != 0) {
+        throw_winsock("setsockopt");
+    }
+}
+
+bool is_cut(int error) {
+    return error == WSAECONNRESET || error == WSAECONNABORTED;
+}
+
+} // namespace
+
+client::client(const endpoint& where, int receive_buffer) : socket_(INVALID_SOCKET) {
+    const socket_address address = to_socket_address(where);
+    socket_ = ::socket(address.storage.ss_family, SOCK_STREAM, IPPROTO_TCP);
+    if (socket_ == INVALID_SOCKET) {
+        throw_winsock("socket");
+    }
+    if (receive_buffer != 0) {
+        set_option(socket_, SOL_SOCKET, SO_RCVBUF, receive_buffer);
+        set_option(socket_, SOL_SOCKET, SO_SNDBUF, receive_buffer);
+    }
+    set_option(socket_, IPPROTO_TCP, TCP_NODELAY, 1);
+    // Connecting blocks: on loopback the system answers for the server, or refuses, at once.
+    if (::connect(socket_, address.get(), address.length) != 0) {
+        const int error = ::WSAGetLastError();
+        ::closesocket(socket_);
+        throw failure("connect " + where.text(), static_cast<unsigned long>(error));
+    }
+    u_long non_blocking = 1;
+    if (::ioctlsocket(socket_, FIONBIO, &non_blocking) != 0) {
+        throw_winsock("ioctlsocket");
+    }
+}
+
+client::~client() {
+    close();
+}
+
+client::client(client&& other) noexcept : socket_(std::exchange(other.socket_, INVALID_SOCKET)) {}
+
+client& client::operator=(client&& other) noexcept {
+    std::swap(socket_, other.socket_);
+    return *this;
+}
+
+bool client::wait_for(short events, deadline until) {
+    WSAPOLLFD poll{socket_, events, 0};
+    const int ready = ::WSAPoll(&poll, 1, until.milliseconds_left());
+    if (ready == SOCKET_ERROR) {
+        throw_winsock("WSAPoll");
+    }
+    return ready != 0;
+}
+
+std::optional<std::string> client::receive_some(std::size_t at_most) {
+    std::string buffer(std::min<std::size_t>(at_most, 65'536), '\0');
+    const int got = ::recv(socket_, buffer.data(), static_cast<int>(buffer.size()), 0);
+    if (got == SOCKET_ERROR) {
+        if (::WSAGetLastError() == WSAEWOULDBLOCK) {
+            return std::nullopt;
+        }
+        throw_winsock("recv");
+    }
+    buffer.resize(static_cast<std::size_t>(got));
+    return buffer;
+}
+
+std::size_t client::send_some(std::string_view bytes) {
+    const int size = static_cast<int>(std::min<std::size_t>(bytes.size(), 65'536));
+    const int sent = ::send(socket_, bytes.data(), size, 0);
+    if (sent == SOCKET_ERROR) {
+        if (::WSAGetLastError() == WSAEWOULDBLOCK) {
+            return 0;
+        }
+        throw_winsock("send");
+    }
+    return static_cast<std::size_t>(sent);
+}
+
+void client::send_all(std::string_view bytes) {
+    const deadline until;
+    while (!bytes.empty()) {
+        if (!wait_for(POLLWRNORM, until)) {
+            throw failure(std::to_string(bytes.size()) + " bytes could not be sent in time");
+        }
+        bytes.remove_prefix(send_some(bytes));
+    }
+}
+
+std::string client::receive_exactly(std::size_t count) {
+    const deadline until;
+    std::string all;
+    while (all.size() < count) {
+        const std::string progress = std::to_string(all.size()) + " of " + std::to_string(count) + " bytes";
+        if (!wait_for(POLLRDNORM, until)) {
+            throw failure("only " + progress + " came in time");
+        }
+        if (const auto some = receive_some(count - all.size())) {
+            if (some->empty()) {
+                throw failure("the stream ended after " + progress);
+            }
+            all += *some;
+        }
+    }
+    return all;
+}
+
+rest_of_stream client::receive_until_end() {
+    const deadline until;
+    rest_of_stream rest;
+    while (wait_for(POLLRDNORM, until)) {
+        char buffer[65'536];
+        const int got = ::recv(socket_, buffer, sizeof(buffer), 0);
+        if (got == 0) {
+            return rest;
+        }
+        if (got != SOCKET_ERROR) {
+            rest.bytes.append(buffer, static_cast<std::size_t>(got));
+            continue;
+        }
+        const int error = ::WSAGetLastError();
+        if (is_cut(error)) {
+            rest.how = ending::reset;
+            return rest;
+        }
+        if (error != WSAEWOULDBLOCK) {
+            throw failure("recv", static_cast<unsigned long>(error));
+        }
+    }
+    throw failure("the stream did not end in time; " + std::to_string(rest.bytes.size()) + " bytes came");
+}
+
+std::string client::exchange(std::string_view bytes) {
+    const deadline until;
+    const std::size_t count = bytes.size();
+    std::string all;
+    all.reserve(count);
+    while (all.size() < count) {
+        const short events = bytes.empty() ? POLLRDNORM : POLLRDNORM | POLLWRNORM;
+        if (!wait_for(events, until)) {
+            throw failure("only " + std::to_string(all.size()) + " of " + std::to_string(count) + " bytes came back");
+        }
+        if (!bytes.empty()) {
+            bytes.remove_prefix(send_some(bytes));
+        }
+        if (const auto some = receive_some(count - all.size())) {
+            if (some->empty()) {
+                throw failure("the stream ended after " + std::to_string(all.size()) + " bytes");
+            }
+            all += *some;
+        }
+    }
+    return all;
+}
+
+std::size_t client::fill(std::size_t limit) {
+    const std::string block(65'536, 'f');
+    std::size_t taken = 0;
+    while (taken < limit && wait_for(POLLWRNORM, deadline(quiet))) {
+        taken += send_some(std::string_view(block).substr(0, limit - taken));
+    }
+    return taken;
+}
+
+bool client::hears_nothing_for(std::chrono::milliseconds duration) {
+    return !wait_for(POLLRDNORM, deadline(duration));
+}
+
+void client::shutdown_send() {
+    if (::shutdown(socket_, SD_SEND) != 0) {
+        throw_winsock("shutdown");
+    }
+}
+
+void client::reset() {
+    const linger at_once{1, 0};
+    if (::setsockopt(socket_, SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&at_once), sizeof(at_once)) != 0) {
+        throw_winsock("setsockopt SO_LINGER");
+    }
+    close();
+}
+
+void client::close() {
+    if (socket_ != INVALID_SOCKET) {
+        ::closesocket(std::exchange(socket_, INVALID_SOCKET));
+    }
+}
+
+std::string client::own_address() const {
+    sockaddr_storage storage{};
+    int length = sizeof(storage);
+    if (::getsockname(socket_, reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
+        throw_winsock("getsockname");
+    }
+    char host[INET6_ADDRSTRLEN]{};
+    const bool ipv6 = storage.ss_family == AF_INET6;
+    const auto* four = reinterpret_cast<const sockaddr_in*>(&storage);
+    const auto* six = reinterpret_cast<const sockaddr_in6*>(&storage);
+    const void* bytes = ipv6 ? static_cast<const void*>(&six->sin6_addr) : &four->sin_addr;
+    if (::inet_ntop(storage.ss_family, bytes, host, sizeof(host)) == nullptr) {
+        throw_winsock("inet_ntop");
+    }
+    return endpoint{host, ::ntohs(ipv6 ? six->sin6_port : four->sin_port)}.text();
+}
+
+} // namespace support

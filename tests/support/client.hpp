@@ -1,0 +1,86 @@
+#pragma once
+
+#include "tests/support/deadline.hpp"
+#include "tests/support/endpoint.hpp"
+
+#include <winsock2.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace support {
+
+/// How a stream ended.
+enum class ending {
+    orderly, ///< the peer said that it sends no more (recv gave 0)
+    reset,   ///< the peer, or its system, cut the connection (10054 or 10053)
+};
+
+/// What came until a stream ended.
+struct rest_of_stream {
+    std::string bytes;
+    ending how = ending::orderly;
+};
+
+/// A client that talks bytes. Every wait has an end: after the patience of a test it throws a failure.
+class client {
+public:
+    /// Connects.
+    /// \param receive_buffer SO_RCVBUF and SO_SNDBUF, set before connecting; 0 leaves them to the system. A client that
+    ///        does not read fills the way back sooner when they are small.
+    explicit client(const endpoint& where, int receive_buffer = 0);
+    ~client();
+
+    client(client&& other) noexcept;
+    client& operator=(client&& other) noexcept;
+
+    void send_all(std::string_view bytes);
+
+    std::string receive_exactly(std::size_t count);
+
+    /// Reads until the stream ends, one way or the other.
+    rest_of_stream receive_until_end();
+
+    /// Sends all of it and reads as much at the same time, as a client must that sends more than the way can hold.
+    /// \return what came back
+    std::string exchange(std::string_view bytes);
+
+    /// Sends until nothing more is taken for a while, and reads nothing. The way there and back is full then.
+    /// \param limit stops here at the latest
+    /// \return how much was taken
+    std::size_t fill(std::size_t limit);
+
+    /// Listens for a while. \return true when neither a byte nor the end of the stream came
+    bool hears_nothing_for(std::chrono::milliseconds duration);
+
+    /// shutdown(SD_SEND): says that no more comes, and goes on reading.
+    void shutdown_send();
+
+    /// Cuts the connection: closes with SO_LINGER on and 0 seconds, which sends a reset.
+    void reset();
+
+    /// Closes in the usual way.
+    void close();
+
+    /// The address that the server sees, `127.0.0.1:50000`.
+    std::string own_address() const;
+
+    /// One recv that does not wait. \return what it took; nothing when it would have waited; an empty string at the
+    /// end of the stream
+    std::optional<std::string> receive_some(std::size_t at_most);
+
+    /// One send that does not wait. \return how much it took, which may be nothing
+    std::size_t send_some(std::string_view bytes);
+
+    /// For WSAPoll over many clients. Still owned by this object.
+    SOCKET native() const { return socket_; }
+
+private:
+    // Waits until the socket is ready for one of `events`. False when time is up.
+    bool wait_for(short events, deadline until);
+
+    SOCKET socket_;
+};
+
+} // namespace support

@@ -1,0 +1,124 @@
+#include "tests/support/server.hpp"
+
+#include "tests/support/chapter.hpp"
+#include "tests/support/failure.hpp"
+#include "tests/support/options.hpp"
+
+#include <doctest/doctest.h>
+
+#include <psapi.h>
+
+#include <charconv>
+
+namespace support {
+
+namespace {
+
+std::wstring server_command_line(const std::vector<std::wstring>& arguments) {
+    const options& options = the_options();
+    std::vector<std::wstring> words{options.ctrl_c.wstring(), options.program.wstring(), L"--port", L"0"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    words.insert(words.end(), options.extra_arguments.begin(), options.extra_arguments.end());
+    return quoted(words);
+}
+
+// The helper's own line comes first, then the server's.
+constexpr std::size_t helper_line = 0;
+constexpr std::size_t first_server_line = 1;
+constexpr std::string_view pid_start = "pid ";
+constexpr std::string_view listening_start = "listening on ";
+
+} // namespace
+
+finished_program run_to_end(const std::vector<std::wstring>& arguments) {
+    std::vector<std::wstring> words{the_options().program.wstring()};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    child program(quoted(words), 0);
+    const std::optional<DWORD> status = program.wait(deadline());
+    if (!status) {
+        throw failure("the program did not end; its output: " + program.out().text() + program.err().text());
+    }
+    return {*status, program.out().text(), program.err().text()};
+}
+
+server::server(const std::vector<std::wstring>& arguments) : helper_(server_command_line(arguments), CREATE_NO_WINDOW) {
+    const deadline until;
+    const std::optional<std::string> pid = helper_.out().line(helper_line, until);
+    const std::optional<std::string> first = helper_.out().line(first_server_line, until);
+    if (!pid || !pid->starts_with(pid_start) || !first || !first->starts_with(listening_start)) {
+        helper_.end_all();
+        throw failure("no server: it wrote \"" + out() + "\" and \"" + err() + "\"");
+    }
+    DWORD id = 0;
+    std::from_chars(pid->data() + pid_start.size(), pid->data() + pid->size(), id);
+    process_ = ::OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_VM_READ, FALSE, id);
+    if (process_ == nullptr) {
+        throw failure("OpenProcess", ::GetLastError());
+    }
+    where_ = parse_endpoint(std::string_view(*first).substr(listening_start.size()));
+}
+
+server::~server() {
+    ::CloseHandle(process_);
+}
+
+void server::press_ctrl_c() {
+    helper_.write("c");
+}
+
+std::optional<DWORD> server::wait(std::chrono::milliseconds limit) {
+    return helper_.wait(deadline(limit));
+}
+
+std::string server::out() const {
+    const std::string all = helper_.out().text();
+    const std::size_t end = all.find('\n');
+    return end == std::string::npos ? std::string() : all.substr(end + 1);
+}
+
+std::string server::err() const {
+    return helper_.err().text();
+}
+
+std::optional<std::string> server::line_beginning(std::string_view start) const {
+    return helper_.out().line_beginning(start, deadline());
+}
+
+std::size_t server::memory() const {
+    PROCESS_MEMORY_COUNTERS counters{};
+    counters.cb = sizeof(counters);
+    if (!::GetProcessMemoryInfo(process_, &counters, sizeof(counters))) {
+        throw failure("GetProcessMemoryInfo", ::GetLastError());
+    }
+    return counters.PagefileUsage;
+}
+
+DWORD server::handles() const {
+    DWORD count = 0;
+    if (!::GetProcessHandleCount(process_, &count)) {
+        throw failure("GetProcessHandleCount", ::GetLastError());
+    }
+    return count;
+}
+
+void check_stops(server& running) {
+    if (the_options().own_program) {
+        return;
+    }
+    running.press_ctrl_c();
+    const std::optional<DWORD> status = running.wait();
+    INFO("stderr of the server: ", running.err());
+    REQUIRE_MESSAGE(status.has_value(), "the server still runs after Ctrl+C");
+    check_status_after_ctrl_c(*status);
+}
+
+void check_status_after_ctrl_c(DWORD status) {
+    if (chapter.handles_ctrl_c) {
+        CHECK(status == 0);
+    } else {
+        // Windows documents STATUS_CONTROL_C_EXIT for a program without a handler. Wine gives 0.
+        CHECK((status == STATUS_CONTROL_C_EXIT || status == 0));
+    }
+}
+
+} // namespace support

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "tests/support/child.hpp"
+#include "tests/support/endpoint.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace support {
+
+/// What a program that ran to its end left behind.
+struct finished_program {
+    DWORD status = 0;
+    std::string out;
+    std::string err;
+};
+
+/// Runs the chapter's program with exactly these arguments until it ends by itself. A failure when it does not.
+finished_program run_to_end(const std::vector<std::wstring>& arguments);
+
+/// The chapter's server, started with `--port 0` on a port that the system chose, and ended with this object.
+///
+/// It runs through the helper ctrl_c, which is what can press Ctrl+C for it. Its output is read all the time.
+class server {
+public:
+    /// Starts it and waits for its first line, `listening on ADDRESS:PORT`. A failure when that does not come.
+    /// \param arguments in addition to `--port 0` and to what the command line of the test gave
+    explicit server(const std::vector<std::wstring>& arguments = {});
+    ~server();
+
+    server(const server&) = delete;
+    server& operator=(const server&) = delete;
+
+    /// Where it listens.
+    const endpoint& where() const { return where_; }
+
+    /// Presses Ctrl+C and does not wait.
+    void press_ctrl_c();
+
+    /// \return its exit status; nothing when it still runs after `limit`
+    std::optional<DWORD> wait(std::chrono::milliseconds limit = patience);
+
+    /// What it wrote so far; all of it after wait() gave a status. Its first line is the one with the address.
+    std::string out() const;
+    std::string err() const;
+
+    /// Waits until it writes a line that begins so. \return that line; nothing when none comes
+    std::optional<std::string> line_beginning(std::string_view start) const;
+
+    /// Memory that it holds for itself, in bytes (the commit charge, also counting what is paged out).
+    std::size_t memory() const;
+
+    /// How many handles it has open.
+    DWORD handles() const;
+
+private:
+    child helper_;
+    HANDLE process_ = nullptr;
+    endpoint where_;
+};
+
+/// Ends it by Ctrl+C and checks that it does what the contract says: exit status 0, within the patience of a test. From
+/// a reader's own server nothing is asked here. For chapter 01, which has no handler, the status is the system's.
+void check_stops(server& running);
+
+/// Checks the exit status of a server that was stopped by Ctrl+C.
+void check_status_after_ctrl_c(DWORD status);
+
+} // namespace support
