@@ -15,7 +15,7 @@ namespace iocp {
 /// The system's own text for an error code, in one line and without its full stop.
 /// Winsock codes (10000 and up) and Win32 codes share one number space, so one function serves both.
 /// \param code what WSAGetLastError() or GetLastError() returned
-/// \return the text in UTF-8, where the system has none (Wine, for many codes) a short one of our own
+/// \return the text in UTF-8; where the system has none (Wine, for many codes) a short one of our own
 /// \see FormatMessageW
 std::string error_text(unsigned long code);
 

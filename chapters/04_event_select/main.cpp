@@ -1,0 +1,204 @@
+// Chapter 04: readiness through event objects. The system sets an event when something happens on a socket, and one
+// call waits for sockets and for Ctrl+C alike. That call takes 64 handles, and with that the model is full.
+
+#include "common/address.hpp"
+#include "common/command_line.hpp"
+#include "common/error.hpp"
+#include "common/listener.hpp"
+#include "common/stop_signal.hpp"
+#include "common/unique.hpp"
+#include "common/winsock.hpp"
+
+#include <winsock2.h>
+
+#include <cstddef>
+#include <cstdio>
+#include <list>
+#include <utility>
+#include <vector>
+
+namespace {
+
+// [limit]
+// One handle is the stop event and one the listener's event; the other 62 are clients.
+constexpr std::size_t max_clients = WSA_MAXIMUM_WAIT_EVENTS - 2;
+// [/limit]
+
+iocp::unique_event create_event() {
+    iocp::unique_event event{::WSACreateEvent()}; // manual reset: it stays signalled until somebody resets it
+    if (!event) {
+        iocp::fail(::WSAGetLastError(), "WSACreateEvent");
+    }
+    return event;
+}
+
+// [client]
+struct client {
+    // Also makes the socket non-blocking, and ends what it has inherited: an accepted socket starts with the event
+    // selection of its listener.
+    explicit client(iocp::unique_socket accepted) : socket{std::move(accepted)}, event{create_event()} {
+        if (::WSAEventSelect(socket.get(), event.get(), FD_READ | FD_WRITE | FD_CLOSE) == SOCKET_ERROR) {
+            iocp::fail(::WSAGetLastError(), "WSAEventSelect");
+        }
+    }
+
+    iocp::unique_socket socket;
+    iocp::unique_event event;
+    char buffer[4096];
+    int begin = 0; // received and not yet sent: buffer[begin, end)
+    int end = 0;
+    bool finished = false;
+};
+// [/client]
+
+// [pump]
+// Sends what is owed, then receives, until the socket would block. WSAEWOULDBLOCK is what we wait for: only a recv()
+// that was called arms FD_READ again, and only a send() that would have blocked arms FD_WRITE.
+void pump(client& c) {
+    constexpr int fair_share = 16; // then the others have their turn
+    for (int turn = 0; turn < fair_share; ++turn) {
+        while (c.begin < c.end) {
+            const int sent = ::send(c.socket.get(), c.buffer + c.begin, c.end - c.begin, 0);
+            if (sent == SOCKET_ERROR) {
+                const int code = ::WSAGetLastError();
+                if (code != WSAEWOULDBLOCK) {
+                    iocp::fail(code, "send");
+                }
+                return;
+            }
+            c.begin += sent;
+        }
+        const int received = ::recv(c.socket.get(), c.buffer, sizeof c.buffer, 0);
+        if (received == SOCKET_ERROR) {
+            const int code = ::WSAGetLastError();
+            if (code != WSAEWOULDBLOCK) {
+                iocp::fail(code, "recv");
+            }
+            return;
+        }
+        if (received == 0) {
+            if (::shutdown(c.socket.get(), SD_SEND) == SOCKET_ERROR) {
+                iocp::fail(::WSAGetLastError(), "shutdown");
+            }
+            c.finished = true;
+            return;
+        }
+        c.begin = 0;
+        c.end = received;
+    }
+    // There is more to do, and FD_CLOSE, which comes once, may already have been. So remind ourselves.
+    if (!::WSASetEvent(c.event.get())) {
+        iocp::fail(::WSAGetLastError(), "WSASetEvent");
+    }
+}
+// [/pump]
+
+// [look]
+void look_at(client& c) {
+    try {
+        WSANETWORKEVENTS seen{};
+        if (::WSAEnumNetworkEvents(c.socket.get(), c.event.get(), &seen) == SOCKET_ERROR) { // resets the event, too
+            iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
+        }
+        pump(c); // whatever was seen: the calls on the socket know best, and report what is wrong with it
+    } catch (const iocp::call_error& problem) {
+        std::fprintf(stderr, "%s\n", problem.what()); // this client is lost; the others are not
+        c.finished = true;
+    }
+}
+// [/look]
+
+// [accept]
+void accept_all(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
+    // The same as above in two calls, in the one right order: a client that comes in between sets the event again.
+    if (!::WSAResetEvent(event)) {
+        iocp::fail(::WSAGetLastError(), "WSAResetEvent");
+    }
+    WSANETWORKEVENTS seen{};
+    if (::WSAEnumNetworkEvents(listener, nullptr, &seen) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
+    }
+    while (clients.size() < max_clients) {
+        try {
+            iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
+            if (!socket) {
+                const int code = ::WSAGetLastError();
+                if (code != WSAEWOULDBLOCK) {
+                    iocp::report(code, "accept");
+                }
+                return; // accept() has armed FD_ACCEPT again
+            }
+            iocp::send_without_delay(socket.get());
+            clients.emplace_back(std::move(socket));
+        } catch (const iocp::call_error& problem) {
+            std::fprintf(stderr, "%s\n", problem.what());
+        }
+    }
+}
+// [/accept]
+
+// [loop]
+void serve(SOCKET listener, const iocp::stop_signal& stop) {
+    const iocp::unique_event listener_event = create_event();
+    if (::WSAEventSelect(listener, listener_event.get(), FD_ACCEPT) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "WSAEventSelect");
+    }
+
+    std::list<client> clients;
+    std::vector<WSAEVENT> events;
+    for (;;) {
+        events.assign(1, stop.event());
+        for (const client& c : clients) {
+            events.push_back(c.event.get());
+        }
+        if (clients.size() < max_clients) {
+            events.push_back(listener_event.get()); // when all handles are taken, the 63rd client waits unaccepted
+        }
+
+        const DWORD count = static_cast<DWORD>(events.size());
+        const DWORD first = ::WSAWaitForMultipleEvents(count, events.data(), FALSE, WSA_INFINITE, FALSE);
+        if (first == WSA_WAIT_FAILED) {
+            iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
+        }
+
+        // The call names the lowest signalled index and nothing of the others. To serve that one alone would let a
+        // busy client with a low index starve the rest, so each round looks at every event once.
+        const auto is_signalled = [](WSAEVENT event) {
+            return ::WSAWaitForMultipleEvents(1, &event, FALSE, 0, FALSE) == WSA_WAIT_EVENT_0;
+        };
+        if (is_signalled(stop.event())) {
+            return;
+        }
+        for (client& c : clients) {
+            if (is_signalled(c.event.get())) {
+                look_at(c);
+            }
+        }
+        std::erase_if(clients, [](const client& c) { return c.finished; });
+        if (is_signalled(listener_event.get()) && clients.size() < max_clients) {
+            accept_all(listener, listener_event.get(), clients);
+        }
+    }
+}
+// [/loop]
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const auto options =
+        iocp::parse_server_options(argc, argv, "04_event_select", "readiness through event objects, 64 at most");
+    try {
+        const iocp::winsock winsock;
+        const iocp::stop_signal stop;
+        const iocp::address where{options.host, options.port};
+        const iocp::unique_socket listener{::socket(where.family(), SOCK_STREAM, IPPROTO_TCP)};
+        if (!listener) {
+            iocp::fail(::WSAGetLastError(), "socket");
+        }
+        iocp::start_listening(listener.get(), where);
+        serve(listener.get(), stop);
+    } catch (const iocp::call_error& problem) {
+        std::fprintf(stderr, "%s\n", problem.what());
+        return 1;
+    }
+}

@@ -1,0 +1,237 @@
+// Chapter 05: overlapped operations. Until now we asked when a call would not block, and then made it. Here the call is
+// made at once: it borrows a buffer, returns, and an event tells when the buffer is back. Accepting stays as it was.
+
+#include "common/address.hpp"
+#include "common/command_line.hpp"
+#include "common/error.hpp"
+#include "common/event.hpp"
+#include "common/listener.hpp"
+#include "common/stop_signal.hpp"
+#include "common/unique.hpp"
+#include "common/winsock.hpp"
+
+#include <winsock2.h>
+
+#include <cstddef>
+#include <cstdio>
+#include <list>
+#include <utility>
+#include <vector>
+
+namespace {
+
+constexpr std::size_t max_clients = WSA_MAXIMUM_WAIT_EVENTS - 2; // stop and listener take the other two
+
+// [connection]
+// One operation at a time: a receive, then the send of what came, then the next receive. While it is in flight the
+// system writes to `overlapped` and `buffer`, so a connection stays where it is: no copy, no move.
+struct connection {
+    explicit connection(iocp::unique_socket accepted) : socket{std::move(accepted)}, event{iocp::make_event()} {}
+    ~connection();
+    connection(const connection&) = delete;
+    connection& operator=(const connection&) = delete;
+
+    iocp::unique_socket socket;
+    iocp::unique_event event; // the end of the operation, not the readiness of the socket
+    WSAOVERLAPPED overlapped{};
+    char buffer[4096];
+    ULONG begin = 0; // received and not yet sent: buffer[begin, end)
+    ULONG end = 0;
+    bool in_flight = false;
+    bool receiving = false;
+    bool finished = false;
+};
+// [/connection]
+
+// [destroy]
+// Closing a socket ends its operation, but it does not give the memory back: that has happened when the event is set,
+// and not before. So the end of a connection waits for it, on every path that leads here.
+connection::~connection() {
+    socket.reset();
+    if (in_flight) {
+        const WSAEVENT ended = event.get();
+        if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
+            iocp::report(::WSAGetLastError(), "WSAWaitForMultipleEvents");
+        }
+        // back: overlapped, buffer. With what result we cannot ask: the socket to ask with is gone.
+    }
+}
+// [/destroy]
+
+// [submit]
+void prepare(connection& c) {
+    if (!::WSAResetEvent(c.event.get())) { // it still tells of the operation before
+        iocp::fail(::WSAGetLastError(), "WSAResetEvent");
+    }
+    c.overlapped = {};
+    c.overlapped.hEvent = c.event.get();
+}
+
+// What a submit returned: 0, or SOCKET_ERROR with a code. Whether it has succeeded at once or is pending makes no
+// difference here: in both cases the event is set when the operation has ended, and we read the result then.
+void check_submitted(connection& c, int returned, const char* call) {
+    c.in_flight = true;
+    if (returned == SOCKET_ERROR) {
+        const int code = ::WSAGetLastError();
+        if (code != WSA_IO_PENDING) {
+            c.in_flight = false;
+            // back: c.overlapped, c.buffer: the operation was never started, and the event will not be set
+            iocp::fail(code, call);
+        }
+    }
+}
+
+void receive(connection& c) {
+    prepare(c);
+    c.receiving = true;
+    WSABUF room{sizeof c.buffer, c.buffer}; // the call copies this description; the bytes it describes it borrows
+    DWORD flags = 0;
+    // lent: c.overlapped, c.buffer -> kernel until WSAGetOverlappedResult gives a result that is not 996
+    check_submitted(c, ::WSARecv(c.socket.get(), &room, 1, nullptr, &flags, &c.overlapped, nullptr), "WSARecv");
+}
+
+void send_rest(connection& c) {
+    prepare(c);
+    c.receiving = false;
+    WSABUF rest{c.end - c.begin, c.buffer + c.begin};
+    // lent: c.overlapped, c.buffer -> kernel until WSAGetOverlappedResult gives a result that is not 996
+    check_submitted(c, ::WSASend(c.socket.get(), &rest, 1, nullptr, 0, &c.overlapped, nullptr), "WSASend");
+}
+// [/submit]
+
+// [complete]
+void complete(connection& c) {
+    DWORD bytes = 0;
+    DWORD flags = 0;
+    const BOOL good = ::WSAGetOverlappedResult(c.socket.get(), &c.overlapped, &bytes, FALSE, &flags);
+    const int code = good ? 0 : ::WSAGetLastError();
+    if (code == WSA_IO_INCOMPLETE) {
+        return; // 996: not yet. The event was set, so this cannot be; if it is, everything is still lent.
+    }
+    c.in_flight = false;
+    // back: c.overlapped, c.buffer
+    if (code != 0) {
+        iocp::fail(code, c.receiving ? "WSARecv" : "WSASend");
+    }
+
+    if (!c.receiving) {
+        c.begin += bytes;
+        c.begin < c.end ? send_rest(c) : receive(c);
+    } else if (bytes > 0) {
+        c.begin = 0;
+        c.end = bytes; // what came, not what there was room for
+        send_rest(c);
+    } else {
+        if (::shutdown(c.socket.get(), SD_SEND) == SOCKET_ERROR) {
+            iocp::fail(::WSAGetLastError(), "shutdown");
+        }
+        c.finished = true;
+    }
+}
+// [/complete]
+
+// [guard]
+// Runs the next step of one connection. If that fails this client is lost; the others are not.
+void guarded(connection& c, void (*step)(connection&)) {
+    try {
+        step(c);
+    } catch (const iocp::call_error& problem) {
+        std::fprintf(stderr, "%s\n", problem.what());
+        c.finished = true;
+    }
+}
+// [/guard]
+
+// [accept]
+void start(connection& c) {
+    // The accepted socket has inherited the event selection of its listener; we wait for it in another way.
+    if (::WSAEventSelect(c.socket.get(), nullptr, 0) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "WSAEventSelect");
+    }
+    iocp::send_without_delay(c.socket.get());
+    receive(c);
+}
+
+void accept_all(SOCKET listener, WSAEVENT event, std::list<connection>& connections) {
+    WSANETWORKEVENTS seen{};
+    if (::WSAEnumNetworkEvents(listener, event, &seen) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
+    }
+    while (connections.size() < max_clients) {
+        iocp::unique_socket socket{::accept(listener, nullptr, nullptr)}; // overlapped, as its listener is
+        if (!socket) {
+            const int code = ::WSAGetLastError();
+            if (code != WSAEWOULDBLOCK) {
+                iocp::report(code, "accept");
+            }
+            return;
+        }
+        guarded(connections.emplace_back(std::move(socket)), start);
+    }
+}
+// [/accept]
+
+// [loop]
+void serve(SOCKET listener, const iocp::stop_signal& stop) {
+    const iocp::unique_event listener_event = iocp::make_event();
+    if (::WSAEventSelect(listener, listener_event.get(), FD_ACCEPT) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "WSAEventSelect");
+    }
+
+    std::list<connection> connections; // a list: its elements never move
+    std::vector<WSAEVENT> events;
+    for (;;) {
+        events.assign(1, stop.event());
+        for (const connection& c : connections) {
+            events.push_back(c.event.get());
+        }
+        if (connections.size() < max_clients) {
+            events.push_back(listener_event.get());
+        }
+        const DWORD count = static_cast<DWORD>(events.size());
+        if (::WSAWaitForMultipleEvents(count, events.data(), FALSE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
+            iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
+        }
+
+        if (stop.is_set()) {
+            return;
+        }
+        for (connection& c : connections) {
+            if (iocp::is_signalled(c.event.get())) {
+                guarded(c, complete);
+            }
+        }
+        std::erase_if(connections, [](const connection& c) { return c.finished; });
+        if (connections.size() < max_clients && iocp::is_signalled(listener_event.get())) {
+            accept_all(listener, listener_event.get(), connections);
+        }
+    }
+}
+// [/loop]
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const auto options =
+        iocp::parse_server_options(argc, argv, "05_overlapped_events", "completion: lend a buffer, be told when it is back");
+    try {
+        const iocp::winsock winsock;
+        const iocp::stop_signal stop;
+        const iocp::address where{options.host, options.port};
+
+        // [socket]
+        // socket() would do: it, too, makes sockets for overlapped operations. WSASocketW says so, and keeps the
+        // handle from child processes, which would otherwise hold the port after we are gone.
+        const iocp::unique_socket listener{::WSASocketW(where.family(), SOCK_STREAM, IPPROTO_TCP, nullptr, 0,
+                                                        WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
+        // [/socket]
+        if (!listener) {
+            iocp::fail(::WSAGetLastError(), "WSASocketW");
+        }
+        iocp::start_listening(listener.get(), where);
+        serve(listener.get(), stop);
+    } catch (const iocp::call_error& problem) {
+        std::fprintf(stderr, "%s\n", problem.what());
+        return 1;
+    }
+}

@@ -1,0 +1,28 @@
+#pragma once
+/// \file
+/// Ctrl+C and Ctrl+Break as an event to wait for (chapter 02 shows the handler raw).
+
+#include "common/unique.hpp"
+
+namespace iocp {
+
+/// Turns Ctrl+C and Ctrl+Break into an event that stays signalled. One object at a time, in main().
+class stop_signal {
+public:
+    /// \throws call_error when the event or the handler cannot be had
+    stop_signal();
+    ~stop_signal();
+    stop_signal(const stop_signal&) = delete;
+    stop_signal& operator=(const stop_signal&) = delete;
+
+    /// For an array of handles to wait for. It is a manual-reset event: all waiters see it, until the end.
+    WSAEVENT event() const noexcept { return event_.get(); }
+
+    /// Has it been asked for?
+    bool is_set() const noexcept;
+
+private:
+    unique_event event_;
+};
+
+} // namespace iocp
