@@ -1,0 +1,121 @@
+// talk: a small client for trying a server by hand. What you type goes out, what comes back is shown.
+
+#include "common/address.hpp"
+#include "common/command_line.hpp"
+#include "common/error.hpp"
+#include "common/unique.hpp"
+
+#include <winsock2.h>
+
+#include <windows.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+namespace {
+
+// A stream takes as much as it can: the rest is sent again.
+void send_all(SOCKET server, const char* data, int size) {
+    while (size > 0) {
+        const int sent = ::send(server, data, size, 0);
+        if (sent == SOCKET_ERROR) {
+            iocp::fail(::WSAGetLastError(), "send");
+        }
+        data += sent;
+        size -= sent;
+    }
+}
+
+// Reads what is typed, or piped in, until its end; then tells the server that nothing more will come.
+void send_input(SOCKET server) noexcept {
+    const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
+    char buffer[4096];
+    try {
+        for (;;) {
+            DWORD count = 0;
+            // ReadFile and not std::fread: that would hold a lock on stdin, which the end of the program waits for.
+            if (!::ReadFile(input, buffer, sizeof buffer, &count, nullptr)) {
+                if (::GetLastError() != ERROR_BROKEN_PIPE) { // a pipe whose writer has left: the end
+                    iocp::fail(::GetLastError(), "ReadFile", "standard input");
+                }
+                count = 0;
+            }
+            if (count == 0) {
+                break;
+            }
+            send_all(server, buffer, static_cast<int>(count));
+        }
+    } catch (const iocp::call_error& problem) {
+        std::fprintf(stderr, "%s\n", problem.what());
+    }
+    if (::shutdown(server, SD_SEND) == SOCKET_ERROR) {
+        iocp::report(::WSAGetLastError(), "shutdown");
+    }
+}
+
+// Until the server has nothing more to say, or nobody reads what is shown.
+void show_answers(SOCKET server) {
+    const HANDLE output = ::GetStdHandle(STD_OUTPUT_HANDLE);
+    char buffer[4096];
+    for (;;) {
+        const int received = ::recv(server, buffer, sizeof buffer, 0);
+        if (received == SOCKET_ERROR) {
+            iocp::fail(::WSAGetLastError(), "recv");
+        }
+        if (received == 0) {
+            return;
+        }
+        // WriteFile and not std::fwrite, which would turn each line feed into two characters. It may take less, too.
+        for (DWORD shown = 0; shown < static_cast<DWORD>(received);) {
+            DWORD count = 0;
+            if (!::WriteFile(output, buffer + shown, static_cast<DWORD>(received) - shown, &count, nullptr)) {
+                iocp::fail(::GetLastError(), "WriteFile", "standard output");
+            }
+            shown += count;
+        }
+    }
+}
+
+void talk_to(const iocp::address& where) {
+    iocp::unique_socket server{::socket(where.family(), SOCK_STREAM, IPPROTO_TCP)};
+    if (!server) {
+        iocp::fail(::WSAGetLastError(), "socket");
+    }
+    if (::connect(server.get(), where.get(), where.length()) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "connect", where.text());
+    }
+    std::fprintf(stderr, "connected to %s\n", where.text().c_str());
+
+    // One thread for each direction: neither waits for the other. Nobody can wake the one that waits for a key, so it
+    // is not joined, and the socket that it may be sending on belongs to it from here on.
+    const SOCKET connection = server.release();
+    std::thread{send_input, connection}.detach();
+    show_answers(connection);
+    std::fprintf(stderr, "the server has closed the connection\n");
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    unsigned port = 6000;
+    iocp::command_line{"talk", "what you type goes to the server, what comes back is shown"}
+        .number("--port", port, 1, 65535, "the server's port on this machine")
+        .parse(argc, argv);
+    int status = 0;
+    WSADATA about{};
+    const int refused = ::WSAStartup(MAKEWORD(2, 2), &about);
+    if (refused != 0) {
+        iocp::report(refused, "WSAStartup");
+        return 1;
+    }
+    try {
+        talk_to(iocp::address{"127.0.0.1", static_cast<std::uint16_t>(port)});
+    } catch (const iocp::call_error& problem) {
+        std::fprintf(stderr, "%s\n", problem.what());
+        status = 1;
+    }
+    // No WSACleanup and no destructors: the other thread may be inside a call. The system closes what is open.
+    std::_Exit(status);
+}
