@@ -2,8 +2,10 @@
 # Targets: doctest::doctest, CLI11::CLI11; function: doctest_discover_tests.
 
 if(NOT CMAKE_CROSSCOMPILING)
-    find_package(doctest CONFIG REQUIRED)
     find_package(CLI11 CONFIG REQUIRED)
+    if(BUILD_TESTING)
+        find_package(doctest CONFIG REQUIRED)
+    endif()
     return()
 endif()
 
@@ -21,10 +23,11 @@ function(expose_header_library target folder package)
     target_include_directories(${target} SYSTEM INTERFACE "${distribution_headers}")
 endfunction()
 
-expose_header_library(doctest::doctest doctest doctest-dev)
 expose_header_library(CLI11::CLI11 CLI libcli11-dev)
-
-find_file(doctest_module doctest.cmake
-    PATHS /usr/lib/cmake/doctest /usr/share/cmake/doctest
-    NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH REQUIRED)
-include("${doctest_module}")
+if(BUILD_TESTING)
+    expose_header_library(doctest::doctest doctest doctest-dev)
+    find_file(doctest_module doctest.cmake
+        PATHS /usr/lib/cmake/doctest /usr/share/cmake/doctest
+        NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH REQUIRED)
+    include("${doctest_module}")
+endif()
