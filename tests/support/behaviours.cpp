@@ -14,20 +14,6 @@ using namespace support;
 
 namespace {
 
-// More than loopback holds in both directions when nobody reads at either end.
-constexpr std::size_t more_than_fits = 64U << 20;
-
-// Small buffers at the client, so that the way back is full soon.
-constexpr int small_buffer = 8192;
-
-std::string all_byte_values() {
-    std::string bytes(256, '\0');
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        bytes[i] = static_cast<char>(i);
-    }
-    return bytes;
-}
-
 // A server that a client has been unkind to serves the next one, and then ends as it should.
 void check_survived(server& running) {
     check_serves(running);
@@ -105,6 +91,16 @@ TEST_CASE("a client that half-closes without a word gets the end and no byte") {
     const rest_of_stream rest = one.receive_until_end();
     CHECK(rest.bytes.empty());
     CHECK(rest.how == ending::orderly);
+    check_survived(running);
+}
+
+TEST_CASE("a client that reads slowly gets every byte") {
+    server running;
+    client one(running.where(), small_buffer);
+    const std::string sent = pattern(500'000);
+    CHECK(expect("slow reader").what == outcome::served);
+    CHECK_MESSAGE(one.exchange(sent, 700) == sent, "the echo came back changed");
+    one.close();
     check_survived(running);
 }
 

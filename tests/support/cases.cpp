@@ -3,6 +3,7 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/failure.hpp"
 #include "tests/support/pattern.hpp"
+#include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
 
@@ -53,6 +54,43 @@ void check_limit(const server& running, std::size_t limit) {
     }
     clients.erase(clients.begin() + static_cast<std::ptrdiff_t>(limit / 2));
     REQUIRE(one_more.receive_exactly(8) == "one more");
+}
+
+void check_every_kind_of_client(const server& running) {
+    client silent(running.where());
+    client never_reads(running.where(), small_buffer);
+    const std::size_t taken = never_reads.fill(more_than_fits);
+    REQUIRE(taken < more_than_fits);
+
+    client one(running.where());
+    CHECK(one.exchange(all_byte_values()) == all_byte_values());
+    for (const char c : pattern(20)) {
+        REQUIRE(one.exchange({&c, 1})[0] == c);
+    }
+    const std::string large = pattern(1U << 20);
+    CHECK_MESSAGE(one.exchange(large) == large, "1 MiB came back changed");
+    one.send_all("last words");
+    one.shutdown_send();
+    const rest_of_stream rest = one.receive_until_end();
+    CHECK(rest.bytes == "last words");
+    CHECK(rest.how == ending::orderly);
+
+    client slow(running.where(), small_buffer);
+    const std::string some = pattern(100'000);
+    CHECK_MESSAGE(slow.exchange(some, 700) == some, "the echo for a slow reader came back changed");
+
+    for (int i = 0; i < 5; ++i) {
+        client in_the_middle(running.where());
+        in_the_middle.send_all(some);
+        REQUIRE_FALSE(in_the_middle.receive_exactly(1).empty());
+        in_the_middle.reset();
+        client(running.where()).close();
+        client(running.where()).reset();
+    }
+    echo_at_once(running.where(), 50, 20'000);
+
+    CHECK(silent.exchange("at last") == "at last");
+    CHECK_MESSAGE(never_reads.receive_exactly(taken) == std::string(taken, 'f'), "the late echo came back changed");
 }
 
 } // namespace support

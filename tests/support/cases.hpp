@@ -8,6 +8,12 @@
 
 namespace support {
 
+/// More than loopback holds in both directions when nobody reads at either end.
+inline constexpr std::size_t more_than_fits = 64U << 20;
+
+/// A small buffer for a client that reads slowly or never: the way back is full soon.
+inline constexpr int small_buffer = 8192;
+
 /// A new client connects, says `word` and gets it back: the server is alive and has room.
 void check_serves(const server& running);
 
@@ -18,5 +24,9 @@ void check_second_client(const server& running, client first, std::string_view b
 /// Checks that exactly `limit` clients are served at the same time, that one more waits without being refused, and that
 /// it is served when one of the others leaves.
 void check_limit(const server& running, std::size_t limit);
+
+/// Every kind of client of the table on one server, one after the other and beside each other, for servers that serve
+/// them all: what a switch of a server must not change.
+void check_every_kind_of_client(const server& running);
 
 } // namespace support

@@ -67,15 +67,17 @@ client::client(const endpoint& where, int receive_buffer) : socket_(INVALID_SOCK
         set_option(socket_, SOL_SOCKET, SO_SNDBUF, receive_buffer);
     }
     set_option(socket_, IPPROTO_TCP, TCP_NODELAY, 1);
-    // Connecting blocks: on loopback the system answers for the server, or refuses, at once.
-    if (::connect(socket_, address.get(), address.length) != 0) {
-        const int error = ::WSAGetLastError();
-        ::closesocket(socket_);
-        throw failure("connect " + where.text(), static_cast<unsigned long>(error));
-    }
     u_long non_blocking = 1;
     if (::ioctlsocket(socket_, FIONBIO, &non_blocking) != 0) {
         throw_winsock("ioctlsocket");
+    }
+    int error = ::connect(socket_, address.get(), address.length) == 0 ? 0 : ::WSAGetLastError();
+    if (error == WSAEWOULDBLOCK) {
+        error = wait_for(POLLWRNORM, deadline()) ? pending_error() : WSAETIMEDOUT;
+    }
+    if (error != 0) {
+        close();
+        throw failure("connect " + where.text(), static_cast<unsigned long>(error));
     }
 }
 
@@ -97,6 +99,15 @@ bool client::wait_for(short events, deadline until) {
         throw_winsock("WSAPoll");
     }
     return ready != 0;
+}
+
+int client::pending_error() const {
+    int error = 0;
+    int length = sizeof(error);
+    if (::getsockopt(socket_, SOL_SOCKET, SO_ERROR, reinterpret_cast<char*>(&error), &length) != 0) {
+        throw_winsock("getsockopt SO_ERROR");
+    }
+    return error;
 }
 
 std::optional<std::string> client::receive_some(std::size_t at_most) {
@@ -177,7 +188,7 @@ rest_of_stream client::receive_until_end() {
     throw failure("the stream did not end in time; " + std::to_string(rest.bytes.size()) + " bytes came");
 }
 
-std::string client::exchange(std::string_view bytes) {
+std::string client::exchange(std::string_view bytes, std::size_t read_at_most) {
     const deadline until;
     const std::size_t count = bytes.size();
     std::string all;
@@ -190,7 +201,7 @@ std::string client::exchange(std::string_view bytes) {
         if (!bytes.empty()) {
             bytes.remove_prefix(send_some(bytes));
         }
-        if (const auto some = receive_some(count - all.size())) {
+        if (const auto some = receive_some(std::min(read_at_most, count - all.size()))) {
             if (some->empty()) {
                 throw failure("the stream ended after " + std::to_string(all.size()) + " bytes");
             }

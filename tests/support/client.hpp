@@ -26,7 +26,7 @@ struct rest_of_stream {
 /// A client that talks bytes. Every wait has an end: after the patience of a test it throws a failure.
 class client {
 public:
-    /// Connects.
+    /// Connects. A failure when that is refused, or not answered in time.
     /// \param receive_buffer SO_RCVBUF and SO_SNDBUF, set before connecting; 0 leaves them to the system. A client that
     ///        does not read fills the way back sooner when they are small.
     explicit client(const endpoint& where, int receive_buffer = 0);
@@ -43,8 +43,9 @@ public:
     rest_of_stream receive_until_end();
 
     /// Sends all of it and reads as much at the same time, as a client must that sends more than the way can hold.
+    /// \param read_at_most how much one recv asks for; little of it makes a slow reader
     /// \return what came back
-    std::string exchange(std::string_view bytes);
+    std::string exchange(std::string_view bytes, std::size_t read_at_most = 65'536);
 
     /// Sends until nothing more is taken for a while, and reads nothing. The way there and back is full then.
     /// \param limit stops here at the latest
@@ -79,6 +80,9 @@ public:
 private:
     // Waits until the socket is ready for one of `events`. False when time is up.
     bool wait_for(short events, deadline until);
+
+    // The error that the socket has met by itself, 0 for none.
+    int pending_error() const;
 
     SOCKET socket_;
 };

@@ -22,4 +22,13 @@ inline std::string pattern(std::size_t size, std::size_t client = 0) {
     return bytes;
 }
 
+/// Each byte value once.
+inline std::string all_byte_values() {
+    std::string bytes(256, '\0');
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        bytes[i] = static_cast<char>(i);
+    }
+    return bytes;
+}
+
 } // namespace support

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <psapi.h>
+#include <tlhelp32.h>
 
 #include <charconv>
 
@@ -49,9 +50,8 @@ server::server(const std::vector<std::wstring>& arguments) : helper_(server_comm
         helper_.end_all();
         throw failure("no server: it wrote \"" + out() + "\" and \"" + err() + "\"");
     }
-    DWORD id = 0;
-    std::from_chars(pid->data() + pid_start.size(), pid->data() + pid->size(), id);
-    process_ = ::OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_VM_READ, FALSE, id);
+    std::from_chars(pid->data() + pid_start.size(), pid->data() + pid->size(), process_id_);
+    process_ = ::OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_VM_READ, FALSE, process_id_);
     if (process_ == nullptr) {
         throw failure("OpenProcess", ::GetLastError());
     }
@@ -98,6 +98,21 @@ DWORD server::handles() const {
     if (!::GetProcessHandleCount(process_, &count)) {
         throw failure("GetProcessHandleCount", ::GetLastError());
     }
+    return count;
+}
+
+std::size_t server::threads() const {
+    const HANDLE snapshot = ::CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+    if (snapshot == INVALID_HANDLE_VALUE) {
+        throw failure("CreateToolhelp32Snapshot", ::GetLastError());
+    }
+    std::size_t count = 0;
+    THREADENTRY32 thread{};
+    thread.dwSize = sizeof(thread);
+    for (BOOL more = ::Thread32First(snapshot, &thread); more; more = ::Thread32Next(snapshot, &thread)) {
+        count += thread.th32OwnerProcessID == process_id_ ? 1 : 0;
+    }
+    ::CloseHandle(snapshot);
     return count;
 }
 

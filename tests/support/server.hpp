@@ -54,8 +54,12 @@ public:
     /// How many handles it has open.
     DWORD handles() const;
 
+    /// How many threads it has.
+    std::size_t threads() const;
+
 private:
     child helper_;
+    DWORD process_id_ = 0;
     HANDLE process_ = nullptr;
     endpoint where_;
 };
