@@ -1,0 +1,15 @@
+# cmake -D folders=LINES -D ladder=FILE -P ladder.cmake: chapters/ladder.csv and the folders in chapters/ name the same.
+
+file(STRINGS "${ladder}" lines)
+list(POP_FRONT lines)
+set(listed "")
+foreach(line IN LISTS lines)
+    if(NOT line MATCHES "^([0-9][0-9]),([a-z0-9_]+),(yes|no),([^,;]+)$")
+        message(FATAL_ERROR "not `number,name,yes or no,idea without a comma or semicolon`: ${line}")
+    endif()
+    list(APPEND listed "${CMAKE_MATCH_1}_${CMAKE_MATCH_2}")
+endforeach()
+list(JOIN listed "\n" listed)
+if(NOT listed STREQUAL folders)
+    message(FATAL_ERROR "chapters/ladder.csv:\n${listed}\n\nfolders in chapters/:\n${folders}")
+endif()

@@ -1,0 +1,214 @@
+@echo off
+rem The front door on Windows: tutorial lists the chapters and the verbs. On Linux the same verbs are in ./tutorial.
+rem Everything here stands on plain CMake and its presets. TUTORIAL_PRESET chooses one: msvc, clang-cl or mingw.
+setlocal
+set "here=%CD%"
+cd /d "%~dp0"
+
+set "verb=%~1"
+if "%verb%"=="" goto list
+if "%verb%"=="help" goto list
+if "%verb%"=="--help" goto list
+if "%verb%"=="-h" goto list
+if "%~2"=="--help" goto list
+if "%~3"=="--help" if not "%~2"=="--" goto list
+shift
+if "%verb%"=="run" goto run
+if "%verb%"=="talk" goto talk
+if "%verb%"=="test" goto test
+if "%verb%"=="check" goto check
+if "%verb%"=="docs" goto docs
+echo tutorial: there is no verb %verb%; tutorial lists them 1>&2
+exit /b 2
+
+:list
+echo The chapters (* the short route):
+for /f "skip=1 tokens=1,2,3* delims=," %%a in (chapters\ladder.csv) do call :line "%%a %%b: %%d" %%c
+echo.
+echo The verbs:
+echo   tutorial run [NN] [-- ARGS]       builds and starts chapter NN, or the full server, on 127.0.0.1:6000
+echo   tutorial talk [--port N]          a small client: what you type goes out, what comes back is shown
+echo   tutorial test [NN] [--all]        builds and runs the tests, or those of chapter NN; --all adds the long ones
+echo   tutorial check NN PROGRAM.exe [-- ARGS]
+echo                                     runs chapter NN's checks against your own server
+echo   tutorial docs                     builds the site
+exit /b 0
+
+:run
+set "name=12_echo_server"
+set "word=%~1"
+if "%word%"=="" goto run_arguments
+if "%word:~0,1%"=="-" goto run_arguments
+call :chapter "%word%"
+if errorlevel 1 exit /b 2
+shift
+:run_arguments
+if "%~1"=="" goto run_build
+if not "%~1"=="--" goto run_unknown
+shift
+:run_build
+call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
+call :build %name%
+if errorlevel 1 exit /b 1
+echo Ready. In another window: tutorial talk     (Ctrl+C here ends the server.) 1>&2
+"build\%preset%\bin\%name%.exe"%arguments%
+exit /b %errorlevel%
+:run_unknown
+echo tutorial: run does not know %~1; what is meant for the program comes after -- 1>&2
+exit /b 2
+
+:talk
+set "arguments="
+if "%~1"=="" goto talk_build
+if not "%~1"=="--port" goto talk_unknown
+if not "%~3"=="" goto talk_unknown
+set "arguments= --port %~2"
+:talk_build
+call :build talk
+if errorlevel 1 exit /b 1
+echo Type a line. Ctrl+Z and Enter end. 1>&2
+"build\%preset%\bin\talk.exe"%arguments%
+exit /b %errorlevel%
+:talk_unknown
+echo tutorial: talk takes --port N and nothing else 1>&2
+exit /b 2
+
+:test
+set "name="
+set "all="
+:test_word
+if "%~1"=="" goto test_build
+set "word=%~1"
+shift
+if "%word%"=="--all" goto test_all
+if "%word:~0,1%"=="-" goto test_unknown
+if defined name goto test_two
+call :chapter "%word%"
+if errorlevel 1 exit /b 2
+goto test_word
+:test_all
+set "all=-all"
+goto test_word
+:test_build
+if defined name goto test_one
+call :build all
+if errorlevel 1 exit /b 1
+ctest --preset %preset%%all%
+exit /b %errorlevel%
+:test_one
+call :build %name%_tests
+if errorlevel 1 exit /b 1
+ctest --preset %preset%%all% -L "^chapter%name:~0,2%(-long)?$"
+exit /b %errorlevel%
+:test_unknown
+echo tutorial: test does not know %word%; it takes a chapter and --all 1>&2
+exit /b 2
+:test_two
+echo tutorial: test takes one chapter: %word% is one too many 1>&2
+exit /b 2
+
+:check
+if "%~2"=="" goto check_usage
+call :chapter "%~1"
+if errorlevel 1 exit /b 2
+set "program=%~2"
+pushd "%here%"
+for %%p in ("%program%") do set "program=%%~fp"
+popd
+if not exist "%program%" goto check_missing
+shift
+shift
+if "%~1"=="" goto check_build
+if not "%~1"=="--" goto check_unknown
+:check_build
+call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
+call :build %name%_tests
+if errorlevel 1 exit /b 1
+"build\%preset%\bin\%name%_tests.exe" --test-suite-exclude=long --program "%program%"%arguments%
+exit /b %errorlevel%
+:check_usage
+echo tutorial: check takes a chapter and a program: check NN PROGRAM.exe [-- ARGS] 1>&2
+exit /b 2
+:check_missing
+echo tutorial: there is no program %program% 1>&2
+exit /b 2
+:check_unknown
+echo tutorial: check does not know %~1; what is meant for the program comes after -- 1>&2
+exit /b 2
+
+:docs
+echo tutorial: the site is not there yet. 1>&2
+exit /b 1
+
+rem One line of the list: what it says, and yes for the short route.
+:line
+set "mark= "
+if "%2"=="yes" set "mark=*"
+echo   %mark%%~1
+exit /b 0
+
+rem Sets name to the folder of a chapter, from its number: 06 or 6.
+:chapter
+set "name="
+for /f "skip=1 tokens=1,2 delims=," %%a in (chapters\ladder.csv) do if "%%a"=="%~1" set "name=%%a_%%b"
+for /f "skip=1 tokens=1,2 delims=," %%a in (chapters\ladder.csv) do if "%%a"=="0%~1" set "name=%%a_%%b"
+if defined name exit /b 0
+echo tutorial: there is no chapter %~1; tutorial lists them 1>&2
+exit /b 2
+
+rem Sets arguments to what it is called with (%* does not follow shift).
+:rest
+set "arguments="
+:rest_word
+if "%~1"=="" exit /b 0
+set "arguments=%arguments% %1"
+shift
+goto rest_word
+
+rem Builds a target. Sets preset.
+:build
+call :choose_preset
+if errorlevel 1 exit /b 1
+if not defined VCPKG_ROOT if defined VCPKG_INSTALLATION_ROOT set "VCPKG_ROOT=%VCPKG_INSTALLATION_ROOT%"
+if not defined VCPKG_ROOT goto no_vcpkg
+where cmake >nul 2>&1
+if errorlevel 1 goto no_cmake
+if exist "build\%preset%\build.ninja" goto configured
+cmake --preset %preset% 1>&2
+if errorlevel 1 exit /b 1
+:configured
+cmake --build --preset %preset% --target %1 1>&2
+if errorlevel 1 exit /b 1
+exit /b 0
+:no_vcpkg
+echo tutorial: VCPKG_ROOT is not set. vcpkg brings CLI11 and doctest: https://learn.microsoft.com/vcpkg/get_started/get-started 1>&2
+exit /b 1
+:no_cmake
+echo tutorial: there is no cmake here. To install it: winget install Kitware.CMake Ninja-build.Ninja 1>&2
+exit /b 1
+
+rem Visual C++ when it is here, on the path or found by vswhere; then clang-cl, then mingw-w64.
+:choose_preset
+set "preset=%TUTORIAL_PRESET%"
+if "%preset%"=="mingw" exit /b 0
+where cl >nul 2>&1
+if not errorlevel 1 goto visual_studio
+set "vswhere=%ProgramFiles(x86)%\Microsoft Visual Studio\Installer\vswhere.exe"
+if not exist "%vswhere%" goto no_visual_studio
+set "studio="
+for /f "usebackq delims=" %%i in (`"%vswhere%" -latest -products * -requires Microsoft.VisualStudio.Component.VC.Tools.x86.x64 -property installationPath`) do set "studio=%%i"
+if not defined studio goto no_visual_studio
+call "%studio%\VC\Auxiliary\Build\vcvars64.bat" >nul
+:visual_studio
+if not defined preset set "preset=msvc"
+exit /b 0
+:no_visual_studio
+if defined preset exit /b 0
+set "preset=clang-cl"
+where clang-cl >nul 2>&1
+if not errorlevel 1 exit /b 0
+set "preset=mingw"
+where g++ >nul 2>&1
+if not errorlevel 1 exit /b 0
+echo tutorial: there is no C++ compiler here. Install Visual Studio with "Desktop development with C++", or mingw-w64. 1>&2
+exit /b 1
