@@ -37,9 +37,17 @@ stop_signal::~stop_signal() {
     }
 }
 
-bool stop_signal::is_set() const noexcept {
+bool stop_signal::is_set() const {
+    return wait(0);
+}
+
+bool stop_signal::wait(DWORD milliseconds) const {
     const WSAEVENT event = event_.get();
-    return ::WSAWaitForMultipleEvents(1, &event, FALSE, 0, FALSE) == WSA_WAIT_EVENT_0;
+    const DWORD outcome = ::WSAWaitForMultipleEvents(1, &event, FALSE, milliseconds, FALSE);
+    if (outcome == WSA_WAIT_FAILED) {
+        fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
+    }
+    return outcome == WSA_WAIT_EVENT_0;
 }
 
 } // namespace iocp

@@ -19,7 +19,12 @@ public:
     WSAEVENT event() const noexcept { return event_.get(); }
 
     /// Has it been asked for?
-    bool is_set() const noexcept;
+    bool is_set() const;
+
+    /// Waits until it is asked for, or for \p milliseconds.
+    /// \return whether it has been asked for
+    /// \throws call_error
+    bool wait(DWORD milliseconds = INFINITE) const;
 
 private:
     unique_event event_;

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <functional>
 #include <list>
 #include <system_error>
@@ -156,7 +157,7 @@ int main(int argc, char** argv) {
         }
         iocp::start_listening(listener.get(), where);
         serve(listener.get());
-    } catch (const iocp::call_error& problem) {
+    } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         return 1;
     }

@@ -12,6 +12,7 @@
 #include <winsock2.h>
 
 #include <cstdio>
+#include <exception>
 #include <list>
 #include <utility>
 #include <vector>
@@ -162,7 +163,7 @@ int main(int argc, char** argv) {
         make_nonblocking(listener.get()); // a client that leaves between WSAPoll and accept must not block us
         iocp::start_listening(listener.get(), where);
         serve(listener.get(), stop);
-    } catch (const iocp::call_error& problem) {
+    } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         return 1;
     }

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <exception>
 #include <list>
 #include <utility>
 #include <vector>
@@ -230,7 +231,7 @@ int main(int argc, char** argv) {
         }
         iocp::start_listening(listener.get(), where);
         serve(listener.get(), stop);
-    } catch (const iocp::call_error& problem) {
+    } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         return 1;
     }

@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <exception>
 #include <list>
 #include <string_view>
 #include <utility>
@@ -233,7 +234,7 @@ int main(int argc, char** argv) {
         iocp::start_listening(listener.get(), where);
         acceptor a{std::move(listener), where};
         serve(a, accepting, stop);
-    } catch (const iocp::call_error& problem) {
+    } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         return 1;
     }

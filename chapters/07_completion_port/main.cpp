@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -279,7 +280,7 @@ int main(int argc, char** argv) {
             accept_until_stopped(s, acceptor, stop);
         } // the worker ends first, then what is in flight comes back
         print(seen);
-    } catch (const iocp::call_error& problem) {
+    } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         return 1;
     }

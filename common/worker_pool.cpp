@@ -1,0 +1,36 @@
+#include "common/worker_pool.hpp"
+
+#include "common/error.hpp"
+
+#include <cstdio>
+#include <system_error>
+
+namespace iocp {
+
+worker_pool::worker_pool(const unique_handle& port, unsigned count, const std::function<void()>& work)
+    : port_{port.get()} {
+    try {
+        for (unsigned i = 0; i < count; ++i) {
+            threads_.emplace_back(work);
+        }
+    } catch (const std::system_error& problem) {
+        std::fprintf(stderr, "std::thread: %s\n", problem.what());
+        if (threads_.empty()) {
+            throw;
+        }
+    }
+}
+
+worker_pool::~worker_pool() {
+    for (std::size_t i = 0; i < threads_.size(); ++i) {
+        while (!::PostQueuedCompletionStatus(port_, 0, stop_worker_key, nullptr)) {
+            report(::GetLastError(), "PostQueuedCompletionStatus");
+            ::Sleep(100); // short of memory for a packet; without it a worker would never end
+        }
+    }
+    for (std::thread& thread : threads_) {
+        thread.join();
+    }
+}
+
+} // namespace iocp
