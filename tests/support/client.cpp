@@ -50,7 +50,7 @@ void set_option(SOCKET socket, int level, int name, int value) {
     }
 }
 
-bool is_cut(int error) {
+bool means_reset(int error) {
     return error == WSAECONNRESET || error == WSAECONNABORTED;
 }
 
@@ -177,7 +177,7 @@ rest_of_stream client::receive_until_end() {
             continue;
         }
         const int error = ::WSAGetLastError();
-        if (is_cut(error)) {
+        if (means_reset(error)) {
             rest.how = ending::reset;
             return rest;
         }
@@ -222,6 +222,11 @@ std::size_t client::fill(std::size_t limit) {
 
 bool client::hears_nothing_for(std::chrono::milliseconds duration) {
     return !wait_for(POLLRDNORM, deadline(duration));
+}
+
+bool client::is_cut_off(std::chrono::milliseconds limit) {
+    // No event is asked for: WSAPoll reports POLLHUP and POLLERR all the same.
+    return wait_for(0, deadline(limit));
 }
 
 void client::shutdown_send() {

@@ -55,6 +55,9 @@ public:
     /// Listens for a while. \return true when neither a byte nor the end of the stream came
     bool hears_nothing_for(std::chrono::milliseconds duration);
 
+    /// Waits, without reading anything, until the peer has cut the connection. \return false when time is up
+    bool is_cut_off(std::chrono::milliseconds limit = patience);
+
     /// shutdown(SD_SEND): says that no more comes, and goes on reading.
     void shutdown_send();
 

@@ -1,0 +1,108 @@
+// Chapter 06 accepts by an operation, AcceptEx, which by request waits for the client's first bytes too.
+
+#include "tests/support/cases.hpp"
+#include "tests/support/chapter.hpp"
+#include "tests/support/flood.hpp"
+#include "tests/support/options.hpp"
+#include "tests/support/pattern.hpp"
+#include "tests/support/swarm.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace support;
+
+constinit const chapter_info support::chapter{.number = 6, .name = "06_accept_ex"};
+
+TEST_CASE("a client that is accepted is named with its own address") {
+    if (needs_more_than_a_port("the line about who was accepted")) {
+        return;
+    }
+    server running;
+    client first(running.where());
+    client second(running.where());
+    CHECK(running.line_beginning("accepted " + first.own_address()).has_value());
+    CHECK(running.line_beginning("accepted " + second.own_address()).has_value());
+    check_stops(running);
+}
+
+TEST_CASE("62 clients are served and the 63rd waits until one leaves") {
+    if (needs_more_than_a_port("a wait for 64 handles at most")) {
+        return;
+    }
+    server running;
+    check_limit(running, 62);
+    check_stops(running);
+}
+
+TEST_CASE("busy clients do not starve the last one") {
+    server running;
+    const flood busy(running.where(), 8);
+    client last(running.where());
+    for (int i = 0; i < 20; ++i) {
+        REQUIRE(last.exchange("my turn") == "my turn");
+    }
+}
+
+TEST_CASE("with first data a silent client holds up the others until it speaks") {
+    if (needs_more_than_a_port("--first-data")) {
+        return;
+    }
+    server running({L"--first-data"});
+    client silent(running.where());
+    client second(running.where());
+    client third(running.where());
+    second.send_all("second");
+    third.send_all("third");
+    REQUIRE(second.hears_nothing_for(quiet));
+    REQUIRE(third.hears_nothing_for(quiet));
+    CHECK(silent.exchange("sorry") == "sorry");
+    CHECK(second.receive_exactly(6) == "second");
+    CHECK(third.receive_exactly(5) == "third");
+    check_stops(running);
+}
+
+TEST_CASE("with first data a silent client that leaves sets the others free") {
+    if (needs_more_than_a_port("--first-data")) {
+        return;
+    }
+    server running({L"--first-data"});
+    client silent(running.where());
+    client second(running.where());
+    second.send_all("second");
+    REQUIRE(second.hears_nothing_for(quiet));
+    silent.close();
+    CHECK(second.receive_exactly(6) == "second");
+    check_stops(running);
+}
+
+TEST_CASE("with first data and patience the silent client is ended and the others are served") {
+    if (needs_more_than_a_port("--first-data and --patience")) {
+        return;
+    }
+    server running({L"--first-data", L"--patience", L"1"});
+    client silent(running.where());
+    client second(running.where());
+    second.send_all("second");
+    REQUIRE(second.hears_nothing_for(quiet));
+    CHECK(second.receive_exactly(6) == "second");
+    CHECK(silent.receive_until_end().bytes.empty());
+    // A client that has spoken is no longer under that clock.
+    CHECK(second.hears_nothing_for(1500ms));
+    CHECK(second.exchange("still here") == "still here");
+    check_stops(running);
+}
+
+TEST_CASE("with first data the first message comes back whole whatever its size") {
+    if (needs_more_than_a_port("--first-data")) {
+        return;
+    }
+    server running({L"--first-data"});
+    for (const std::size_t size : {1U, 976U, 1024U, 4096U, 4097U, 100'000U}) {
+        client one(running.where());
+        const std::string first = pattern(size, size);
+        INFO(size, " bytes");
+        REQUIRE(one.exchange(first) == first);
+    }
+    echo_at_once(running.where(), 40, 5000);
+    check_stops(running);
+}
