@@ -27,8 +27,8 @@ public:
     event_echo(const event_echo&) = delete;
     event_echo& operator=(const event_echo&) = delete;
 
-    /// Submits the first operation: the send of \p first_data (buffer_size bytes at most), or a receive if there is none.
-    /// A failure is reported and ends the connection.
+    /// Submits the first operation: the send of \p first_data (buffer_size bytes at most), or a receive if there is
+    /// none. A failure is reported and ends the connection.
     void start(std::string_view first_data) noexcept;
 
     /// To be called when event() is signalled: reads the result and submits the next operation.

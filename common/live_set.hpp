@@ -2,6 +2,8 @@
 /// \file
 /// Which objects of a kind there are, for the moment when all must be told to end (chapter 07 shows it raw).
 
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <mutex>
 #include <set>
@@ -19,6 +21,16 @@ public:
     void leave(Object& object) noexcept {
         const std::lock_guard lock{guard_};
         objects_.erase(&object);
+        if (objects_.empty()) {
+            empty_.notify_all(); // under the lock: whoever waits may destroy this set as soon as it is released
+        }
+    }
+
+    /// Waits until all have left, or until \p limit has passed.
+    /// \return whether the set is empty
+    bool wait_until_empty(std::chrono::milliseconds limit) const {
+        std::unique_lock lock{guard_};
+        return empty_.wait_for(lock, limit, [this] { return objects_.empty(); });
     }
 
     std::size_t size() const noexcept {
@@ -38,6 +50,7 @@ public:
 
 private:
     mutable std::mutex guard_;
+    mutable std::condition_variable empty_;
     std::set<Object*> objects_;
 };
 

@@ -23,6 +23,15 @@ protected:
     ~operation() = default; // nobody deletes through a pointer to this base
 };
 
+/// What the end of an operation means (chapter 09 shows it raw).
+enum class kind { accept, receive, send };
+
+/// An operation that says what it is: what a worker looks at when a packet comes.
+struct typed_operation : operation {
+    explicit typed_operation(kind what_it_is) noexcept : what{what_it_is} {}
+    const kind what;
+};
+
 /// Gives an operation to the kernel, for a submit that follows at once.
 /// \return the address to submit. Nobody owns it now: its packet brings it back, through take_back().
 template <class Operation>

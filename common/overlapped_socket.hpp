@@ -13,8 +13,8 @@ namespace iocp {
 /// \param family AF_INET or AF_INET6
 /// \throws call_error when the system has none to give
 inline unique_socket overlapped_socket(int family) {
-    unique_socket socket{::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0,
-                                      WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
+    unique_socket socket{
+        ::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
     if (!socket) {
         fail(::WSAGetLastError(), "WSASocketW");
     }

@@ -213,8 +213,8 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
 } // namespace
 
 int main(int argc, char** argv) {
-    const auto options =
-        iocp::parse_server_options(argc, argv, "05_overlapped_events", "completion: lend a buffer, be told when it is back");
+    const auto options = iocp::parse_server_options(argc, argv, "05_overlapped_events",
+                                                    "completion: lend a buffer, be told when it is back");
     try {
         const iocp::winsock winsock;
         const iocp::stop_signal stop;

@@ -1,5 +1,5 @@
-// Chapter 06: AcceptEx. Accepting becomes an operation like the others: submitted before the client comes, with a socket
-// that waits to be connected, and with memory that is lent until the event is set.
+// Chapter 06: AcceptEx. Accepting becomes an operation like the others: submitted before the client comes, with a
+// socket that waits to be connected, and with memory that is lent until the event is set.
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -52,8 +52,8 @@ struct acceptor {
     acceptor(iocp::unique_socket listening, const iocp::address& where)
         : listener{std::move(listening)}, family{where.family()}, event{iocp::make_event()},
           AcceptEx{load_extension<LPFN_ACCEPTEX>(listener.get(), WSAID_ACCEPTEX, "AcceptEx")},
-          GetAcceptExSockaddrs{load_extension<LPFN_GETACCEPTEXSOCKADDRS>(
-              listener.get(), WSAID_GETACCEPTEXSOCKADDRS, "GetAcceptExSockaddrs")} {}
+          GetAcceptExSockaddrs{load_extension<LPFN_GETACCEPTEXSOCKADDRS>(listener.get(), WSAID_GETACCEPTEXSOCKADDRS,
+                                                                         "GetAcceptExSockaddrs")} {}
     ~acceptor();
     acceptor(const acceptor&) = delete;
     acceptor& operator=(const acceptor&) = delete;
@@ -63,7 +63,7 @@ struct acceptor {
     iocp::unique_event event;
     LPFN_ACCEPTEX AcceptEx;
     LPFN_GETACCEPTEXSOCKADDRS GetAcceptExSockaddrs;
-    DWORD receive_length = 0; // 0: complete when a client connects; more: not before it has sent something
+    DWORD receive_length = 0;   // 0: complete when a client connects; more: not before it has sent something
     iocp::unique_socket socket; // the one that is to be connected
     WSAOVERLAPPED overlapped{};
     char block[first_data_room + 2 * address_room];
@@ -144,8 +144,8 @@ void complete_accept(acceptor& a, std::list<iocp::event_echo>& connections) {
 // [/complete_accept]
 
 // [patience]
-// With a receive length AcceptEx waits for the first byte. SO_CONNECT_TIME tells for how many seconds the socket has been
-// connected all the same; closing it ends the operation, and the next client can come.
+// With a receive length AcceptEx waits for the first byte. SO_CONNECT_TIME tells for how many seconds the socket has
+// been connected all the same; closing it ends the operation, and the next client can come.
 void end_silence(acceptor& a, unsigned patience_s) {
     if (!a.in_flight || !a.socket) {
         return;
