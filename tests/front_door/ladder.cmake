@@ -1,4 +1,5 @@
-# cmake -D folders=LINES -D ladder=FILE -P ladder.cmake: chapters/ladder.csv and the folders in chapters/ name the same.
+# cmake -D folders=NAMES -D tests=NAMES -D ladder=FILE -P ladder.cmake
+# chapters/ladder.csv, the folders in chapters/ and the sources in tests/chapters/ name the same chapters.
 
 file(STRINGS "${ladder}" lines)
 list(POP_FRONT lines)
@@ -9,7 +10,9 @@ foreach(line IN LISTS lines)
     endif()
     list(APPEND listed "${CMAKE_MATCH_1}_${CMAKE_MATCH_2}")
 endforeach()
-list(JOIN listed "\n" listed)
-if(NOT listed STREQUAL folders)
-    message(FATAL_ERROR "chapters/ladder.csv:\n${listed}\n\nfolders in chapters/:\n${folders}")
-endif()
+list(JOIN listed " " listed)
+foreach(names IN ITEMS folders tests)
+    if(NOT listed STREQUAL ${names})
+        message(FATAL_ERROR "chapters/ladder.csv:\n  ${listed}\n${names}:\n  ${${names}}")
+    endif()
+endforeach()
