@@ -56,6 +56,12 @@ void check_limit(const server& running, std::size_t limit) {
     REQUIRE(one_more.receive_exactly(8) == "one more");
 }
 
+void check_nothing_in_flight(const server& ended) {
+    std::string out = ended.out();
+    std::erase(out, '\r');
+    CHECK_MESSAGE(out.ends_with("\nin flight: 0\n"), out);
+}
+
 void check_every_kind_of_client(const server& running) {
     client silent(running.where());
     client never_reads(running.where(), small_buffer);

@@ -9,6 +9,7 @@ struct chapter_info {
     int number;
     std::string_view name;            ///< `01_blocking_sockets`: the program beside the test program
     bool handles_ctrl_c = true;       ///< false for 01, which the system ends
+    bool finishes_echoes = false;     ///< true from 10 on: Ctrl+C waits up to `--grace` seconds for clients
     bool repairs_the_listing = false; ///< true for 08, 09 and 12: the cases of listing_defects.cpp run
 };
 
