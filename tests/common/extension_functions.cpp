@@ -11,8 +11,8 @@ TEST_CASE("the extension functions are there for both families") {
     for (const int family : {AF_INET, AF_INET6}) {
         const iocp::unique_socket socket = iocp::overlapped_socket(family);
         const iocp::extension_functions functions{socket.get()};
-        CHECK(functions.AcceptEx != nullptr);
-        CHECK(functions.GetAcceptExSockaddrs != nullptr);
+        CHECK(static_cast<bool>(functions.AcceptEx));
+        CHECK(static_cast<bool>(functions.GetAcceptExSockaddrs));
     }
 }
 

@@ -64,11 +64,11 @@ private:
     endpoint where_;
 };
 
-/// Ends it by Ctrl+C and checks that it does what the contract says: exit status 0, within the patience of a test. From
-/// a reader's own server nothing is asked here. For chapter 01, which has no handler, the status is the system's.
+/// Presses Ctrl+C and checks that the server ends as it should. From a reader's own server nothing is asked here.
 void check_stops(server& running);
 
-/// Checks the exit status of a server that was stopped by Ctrl+C.
-void check_status_after_ctrl_c(DWORD status);
+/// Checks that a server that was told to stop ends within `limit`, with exit status 0. (For chapter 01, which has no
+/// handler for Ctrl+C, the status is the system's.)
+void check_ends(server& running, std::chrono::milliseconds limit = patience);
 
 } // namespace support

@@ -37,7 +37,7 @@ TEST_CASE("Ctrl+C with a hundred idle clients ends at once with nothing in fligh
         one.close();
     }
     // The server promises two seconds. Its grace for busy clients, which is not for these, is five.
-    CHECK(running.wait(2s) == std::optional<DWORD>(0));
+    check_ends(running, 2s);
     check_nothing_in_flight(running);
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("Ctrl+C in the middle of a large echo loses nothing of it" * doctest::
     CHECK(rest.bytes.find_first_not_of('f') == std::string::npos);
     CHECK(rest.how == ending::orderly);
     one.close();
-    CHECK(running.wait() == std::optional<DWORD>(0));
+    check_ends(running);
     check_nothing_in_flight(running);
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("Ctrl+C does not wait longer than its grace for a client that never re
     REQUIRE(never_reads.fill(more_than_fits) < more_than_fits);
     running.press_ctrl_c();
     CHECK(never_reads.is_cut_off());
-    CHECK(running.wait() == std::optional<DWORD>(0));
+    check_ends(running);
     check_nothing_in_flight(running);
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("after Ctrl+C nobody new is let in" * doctest::skip(!chapter.finishes_
         // Refused: as good as being let go without a word.
     }
     CHECK_FALSE(served);
-    CHECK(running.wait() == std::optional<DWORD>(0));
+    check_ends(running);
     check_nothing_in_flight(running);
 }
 
