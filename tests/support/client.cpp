@@ -64,7 +64,6 @@ client::client(const endpoint& where, int receive_buffer) : socket_(INVALID_SOCK
     }
     if (receive_buffer != 0) {
         set_option(socket_, SOL_SOCKET, SO_RCVBUF, receive_buffer);
-        set_option(socket_, SOL_SOCKET, SO_SNDBUF, receive_buffer);
     }
     set_option(socket_, IPPROTO_TCP, TCP_NODELAY, 1);
     u_long non_blocking = 1;

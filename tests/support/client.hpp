@@ -27,8 +27,9 @@ struct rest_of_stream {
 class client {
 public:
     /// Connects. A failure when that is refused, or not answered in time.
-    /// \param receive_buffer SO_RCVBUF and SO_SNDBUF, set before connecting; 0 leaves them to the system. A client that
-    ///        does not read fills the way back sooner when they are small.
+    /// \param receive_buffer SO_RCVBUF, set before connecting; 0 leaves it to the system. With a small one a client
+    /// that
+    ///        does not read fills the way back sooner.
     explicit client(const endpoint& where, int receive_buffer = 0);
     ~client();
 
