@@ -2,34 +2,23 @@
 
 #include "common/error.hpp"
 
-#include <cstdio>
-#include <system_error>
-
 namespace iocp {
 
-worker_pool::worker_pool(const unique_handle& port, unsigned count, const std::function<void()>& work)
-    : port_{port.get()} {
-    try {
-        for (unsigned i = 0; i < count; ++i) {
-            threads_.emplace_back(work);
-        }
-    } catch (const std::system_error& problem) {
-        std::fprintf(stderr, "std::thread: %s\n", problem.what());
-        if (threads_.empty()) {
-            throw;
-        }
+void worker_pool::start(const unique_handle& port, unsigned count, const std::function<void()>& work) {
+    for (unsigned i = 0; i < count; ++i) {
+        members_.push_back({port.get(), std::thread{work}});
     }
 }
 
 worker_pool::~worker_pool() {
-    for (std::size_t i = 0; i < threads_.size(); ++i) {
-        while (!::PostQueuedCompletionStatus(port_, 0, stop_worker_key, nullptr)) {
+    for (const member& each : members_) {
+        while (!::PostQueuedCompletionStatus(each.port, 0, stop_worker_key, nullptr)) {
             report(::GetLastError(), "PostQueuedCompletionStatus");
             ::Sleep(100); // short of memory for a packet; without it a worker would never end
         }
     }
-    for (std::thread& thread : threads_) {
-        thread.join();
+    for (member& each : members_) {
+        each.thread.join();
     }
 }
 

@@ -14,22 +14,29 @@ namespace iocp {
 /// with this key.
 inline constexpr ULONG_PTR stop_worker_key = 0;
 
-/// Runs the same function on several threads. The destructor posts one stop packet for each and joins them all.
+/// Threads that work on ports. The destructor posts one stop packet for each thread, and only then joins them: a packet
+/// may be taken by any thread that works on the same port.
 class worker_pool {
 public:
-    /// \param port  where the stop packets are posted; must outlive the pool
-    /// \param count how many threads to start. Fewer do if the system has no more; none is an error.
-    /// \param work  takes packets from the port, and returns when it has taken one with stop_worker_key and no
-    ///              OVERLAPPED
-    /// \throws std::system_error when not even one thread can be started
-    worker_pool(const unique_handle& port, unsigned count, const std::function<void()>& work);
+    worker_pool() = default;
     ~worker_pool();
     worker_pool(const worker_pool&) = delete;
     worker_pool& operator=(const worker_pool&) = delete;
 
+    /// \param port  where the stop packets of these threads are posted; must outlive the pool
+    /// \param count how many threads to start
+    /// \param work  takes packets from the port, and returns when it has taken one with stop_worker_key and no
+    ///              OVERLAPPED
+    /// \throws std::system_error when the system has no thread to give; those that have started are stopped by the
+    ///         destructor, as ever
+    void start(const unique_handle& port, unsigned count, const std::function<void()>& work);
+
 private:
-    HANDLE port_;
-    std::vector<std::thread> threads_;
+    struct member {
+        HANDLE port;
+        std::thread thread;
+    };
+    std::vector<member> members_;
 };
 
 } // namespace iocp

@@ -199,7 +199,8 @@ int main(int argc, char** argv) {
         iocp::start_listening(listener.get(), where);
 
         server s{std::move(listener), where.family(), accepts};
-        const iocp::worker_pool pool{s.port(), workers, [&s] { s.work(); }};
+        iocp::worker_pool pool;
+        pool.start(s.port(), workers, [&s] { s.work(); });
         stop.wait();
     } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());

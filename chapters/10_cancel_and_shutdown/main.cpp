@@ -164,7 +164,8 @@ int main(int argc, char** argv) {
         iocp::start_listening(listener.get(), where);
 
         server s{std::move(listener), where.family(), accepts};
-        const iocp::worker_pool pool{s.port(), workers, [&s] { s.work(); }};
+        iocp::worker_pool pool;
+        pool.start(s.port(), workers, [&s] { s.work(); });
         while (!stop.wait(idle_s == 0 ? INFINITE : static_cast<DWORD>(tick.count()))) {
             s.let_idle_go(std::chrono::seconds{idle_s});
         }
