@@ -2,6 +2,7 @@
 
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
+#include "tests/support/failure.hpp"
 #include "tests/support/flood.hpp"
 #include "tests/support/options.hpp"
 #include "tests/support/pattern.hpp"
@@ -18,6 +19,52 @@ TEST_CASE("every kind of client is served on one server") {
     server running;
     check_every_kind_of_client(running);
     check_stops(running);
+}
+
+TEST_CASE("without any trick every kind of client is served") {
+    if (needs_more_than_a_port("its switches")) {
+        return;
+    }
+    server running({L"--no-batch", L"--no-skip", L"--no-parking"});
+    check_every_kind_of_client(running);
+    check_stops(running);
+    check_nothing_in_flight(running);
+}
+
+TEST_CASE("a dual-stack listener takes IPv6 clients and IPv4 clients") {
+    if (needs_more_than_a_port("--dual-stack")) {
+        return;
+    }
+    server running({L"--host", L"::", L"--dual-stack"});
+    client six(endpoint{"::1", running.where().port});
+    client four(endpoint{"127.0.0.1", running.where().port});
+    CHECK(six.exchange("six") == "six");
+    CHECK(four.exchange("four") == "four");
+    check_stops(running);
+}
+
+TEST_CASE("without being asked for it an IPv6 listener takes no IPv4 clients") {
+    if (needs_more_than_a_port("--host ::")) {
+        return;
+    }
+    server running({L"--host", L"::"});
+    const endpoint four{"127.0.0.1", running.where().port};
+    CHECK_THROWS_AS(client{four}, failure);
+    client six(endpoint{"::1", running.where().port});
+    CHECK(six.exchange("six") == "six");
+    check_stops(running);
+}
+
+TEST_CASE("what it served is counted in its last line") {
+    if (needs_more_than_a_port("its last line")) {
+        return;
+    }
+    server running;
+    echo_at_once(running.where(), 20, 1000);
+    check_stops(running);
+    const std::optional<std::string> served = running.line_beginning("served: 0 live, 20 accepted, 0 lost, ");
+    REQUIRE_MESSAGE(served.has_value(), running.out());
+    CHECK_MESSAGE(served->ends_with(", 20000 bytes, 0 in flight"), *served);
 }
 
 TEST_CASE("two hundred clients at once each get their own bytes in order") {
@@ -81,6 +128,20 @@ TEST_CASE("with one worker busy clients do not starve a quiet one") {
 }
 
 TEST_SUITE_BEGIN("long");
+
+TEST_CASE("with each trick taken away every kind of client is served") {
+    if (needs_more_than_a_port("its switches")) {
+        return;
+    }
+    for (const wchar_t* one : {L"--no-batch", L"--no-skip", L"--no-parking", L"--port-per-worker"}) {
+        const std::wstring shown = one;
+        INFO("switch: ", std::string(shown.begin(), shown.end()));
+        server running({one});
+        check_every_kind_of_client(running);
+        check_stops(running);
+        check_nothing_in_flight(running);
+    }
+}
 
 TEST_CASE("a thousand clients at once each get their own 64 KiB") {
     server running;
