@@ -1,6 +1,7 @@
 #include "common/event_echo.hpp"
 
 #include "common/error.hpp"
+#include "common/overlapped_socket.hpp"
 
 #include <cstdio>
 #include <cstring>
@@ -8,7 +9,7 @@
 namespace iocp {
 
 event_echo::~event_echo() {
-    socket_.reset();
+    cancel_and_close(socket_);
     if (in_flight_) {
         const WSAEVENT ended = event_.get();
         if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// A socket for overlapped operations, as chapter 05 makes one.
+/// A socket for overlapped operations, as chapter 05 makes one, and its end.
 
 #include "common/error.hpp"
 #include "common/unique.hpp"
@@ -19,6 +19,22 @@ inline unique_socket overlapped_socket(int family) {
         fail(::WSAGetLastError(), "WSASocketW");
     }
     return socket;
+}
+
+/// Closes a socket and ends what is in flight on it. The memory is still lent: it is back when the event is set or the
+/// packet dequeued.
+///
+/// On Windows closesocket alone does this (Microsoft's page on it says so). Under Wine 8 a send that is stuck, because
+/// the peer does not read, stays in flight until the peer leaves, and so does a receive beside it; so the operations
+/// are cancelled first. Chapter 10 is about that call.
+inline void cancel_and_close(unique_socket& socket) noexcept {
+    if (socket && !::CancelIoEx(reinterpret_cast<HANDLE>(socket.get()), nullptr)) {
+        const DWORD code = ::GetLastError();
+        if (code != ERROR_NOT_FOUND) { // nothing was in flight
+            report(code, "CancelIoEx");
+        }
+    }
+    socket.reset();
 }
 
 } // namespace iocp

@@ -6,6 +6,7 @@
 #include "common/error.hpp"
 #include "common/event.hpp"
 #include "common/listener.hpp"
+#include "common/overlapped_socket.hpp"
 #include "common/stop_signal.hpp"
 #include "common/unique.hpp"
 #include "common/winsock.hpp"
@@ -48,7 +49,7 @@ struct connection {
 // Closing a socket ends its operation, but it does not give the memory back: that has happened when the event is set,
 // and not before. So the end of a connection waits for it, on every path that leads here.
 connection::~connection() {
-    socket.reset();
+    iocp::cancel_and_close(socket);
     if (in_flight) {
         const WSAEVENT ended = event.get();
         if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {

@@ -235,7 +235,7 @@ void accept_until_stopped(server& s, iocp::event_acceptor& acceptor, const iocp:
 // packet is here. By now this is the only thread: the worker has ended, and every connection that is left is in flight.
 server::~server() {
     for (connection* c : live) {
-        c->socket.reset();
+        iocp::cancel_and_close(c->socket);
     }
     while (!live.empty()) {
         DWORD bytes = 0;

@@ -164,7 +164,7 @@ struct server {
 
     // The workers have ended by now, so each connection that is left is in flight.
     ~server() {
-        live.for_each([](connection& c) { c.socket.reset(); });
+        live.for_each([](connection& c) { iocp::cancel_and_close(c.socket); });
         while (live.size() > 0) {
             DWORD bytes = 0;
             ULONG_PTR key = 0;

@@ -5,6 +5,7 @@
 #include "common/event_acceptor.hpp"
 #include "common/live_set.hpp"
 #include "common/operation.hpp"
+#include "common/overlapped_socket.hpp"
 #include "common/unique.hpp"
 
 #include <winsock2.h>
@@ -94,7 +95,7 @@ public:
     // Its operations come back all the same, as failures.
     void close() {
         closed_ = true;
-        socket_.reset(); // nobody is inside a call on it: such calls are made under the lock
+        iocp::cancel_and_close(socket_); // nobody is inside a call on it: such calls are made under the lock
     }
 
 private:

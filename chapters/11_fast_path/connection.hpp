@@ -4,6 +4,7 @@
 #include "common/error.hpp"
 #include "common/live_set.hpp"
 #include "common/operation.hpp"
+#include "common/overlapped_socket.hpp"
 #include "common/port.hpp"
 #include "common/unique.hpp"
 
@@ -175,7 +176,7 @@ private:
 
     void close() {
         phase_ = phase::closed;
-        socket_.reset(); // nobody is inside a call on it: such calls are made under the lock
+        iocp::cancel_and_close(socket_); // nobody is inside a call on it: such calls are made under the lock
     }
 
     // [skip_mode]

@@ -3,6 +3,7 @@
 #include "connection.hpp"
 
 #include "common/error.hpp"
+#include "common/overlapped_socket.hpp"
 
 // [look]
 // Every tick looks at every connection. It only cancels and closes, it submits nothing: so an operation that is in
@@ -73,6 +74,6 @@ bool connection::was_cancelled(connection_operation& operation) {
 
 void connection::close() {
     phase_ = phase::closed;
-    socket_.reset(); // nobody is inside a call on it: such calls are made under the lock
+    iocp::cancel_and_close(socket_); // nobody is inside a call on it: such calls are made under the lock
 }
 // [/cancel]
