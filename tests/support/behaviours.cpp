@@ -14,6 +14,11 @@ using namespace support;
 
 namespace {
 
+// A server that finishes what it has received waits for clients when it ends: in these cases not for long.
+std::vector<std::wstring> with_short_grace() {
+    return chapter.finishes_echoes ? std::vector<std::wstring>{L"--grace", L"1"} : std::vector<std::wstring>{};
+}
+
 // A server that a client has been unkind to serves the next one, and then ends as it should.
 void check_survived(server& running) {
     check_serves(running);
@@ -207,7 +212,7 @@ TEST_CASE("Ctrl+C with clients connected ends the server") {
     if (needs_more_than_a_port("a Ctrl+C that ends it")) {
         return;
     }
-    server running;
+    server running(with_short_grace());
     client talking(running.where());
     REQUIRE(talking.exchange("hello") == "hello");
     client silent(running.where());
@@ -225,8 +230,7 @@ TEST_CASE("Ctrl+C with a client connected that never reads ends the server") {
     if (needs_more_than_a_port("a Ctrl+C that ends it")) {
         return;
     }
-    // A server that finishes what it has received would wait for this client: not for long.
-    server running(chapter.finishes_echoes ? std::vector<std::wstring>{L"--grace", L"1"} : std::vector<std::wstring>{});
+    server running(with_short_grace());
     client never_reads(running.where(), small_buffer);
     REQUIRE(never_reads.fill(more_than_fits) < more_than_fits);
     check_stops(running);
