@@ -93,6 +93,7 @@ public:
                 c.input_over_ = bytes == 0;
             } else {
                 c.begin_ += bytes;
+                c.echoed_ = c.progress_;
             }
         });
     }
@@ -117,7 +118,7 @@ public:
     void finish_if_quiet(clock_type::time_point now, clock_type::time_point stopped_at) {
         const std::lock_guard lock{lock_};
         if (phase_ == phase::open && begin_ == end_ && now - progress_ >= quiet) {
-            linger_ = progress_ > stopped_at; // it was in the middle of something: its last bytes may be on the way
+            linger_ = echoed_ > stopped_at; // it was in the middle of something: its last bytes may be on the way
             finish();
         }
     }
@@ -229,4 +230,5 @@ private:
     bool linger_ = false;
     phase phase_ = phase::open;
     clock_type::time_point progress_ = clock_type::now(); // when bytes moved last, in either direction
+    clock_type::time_point echoed_{};                     // when a send ended last
 };

@@ -148,7 +148,7 @@ public:
     void finish_if_quiet(clock_type::time_point now, clock_type::time_point stopped_at) {
         const std::lock_guard lock{lock_};
         if (phase_ == phase::open && begin_ == end_ && now - progress_ >= quiet) {
-            linger_ = progress_ > stopped_at; // it was in the middle of something: its last bytes may be on the way
+            linger_ = echoed_ > stopped_at; // it was in the middle of something: its last bytes may be on the way
             finish();
         }
     }
@@ -207,6 +207,7 @@ private:
     void apply(connection_operation& operation, DWORD bytes) {
         if (operation.what == kind::send) {
             begin_ += bytes;
+            echoed_ = progress_;
         } else if (std::exchange(probing_, false)) {
             readable_ = true; // 0 bytes, and that means nothing: a real receive tells data from the end
         } else {              // perhaps cancelled, but too late: then it brings data like any other
@@ -344,4 +345,5 @@ private:
     bool linger_ = false;
     phase phase_ = phase::open;
     clock_type::time_point progress_ = clock_type::now(); // when bytes moved last, in either direction
+    clock_type::time_point echoed_{};                     // when a send ended last
 };

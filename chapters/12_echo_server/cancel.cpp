@@ -16,8 +16,7 @@ void connection::look(const glance& with) {
         close();
     } else if (with.stopping) {
         if (at_rest && still_for >= quiet) {
-            linger_ =
-                progress_ > with.stopped_at; // it was in the middle of something: its last bytes may be on the way
+            linger_ = echoed_ > with.stopped_at; // in the middle of something: its last bytes may be on the way
             finish();
         }
     } else if (with.idle_limit != clock_type::duration::zero() && still_for >= with.idle_limit) {

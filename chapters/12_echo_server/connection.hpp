@@ -108,4 +108,5 @@ private:
     bool probing_ = false; // the receive in flight is a probe
     phase phase_ = phase::open;
     clock_type::time_point progress_ = clock_type::now(); // when bytes moved last, in either direction
+    clock_type::time_point echoed_{};                     // when a send ended last
 };

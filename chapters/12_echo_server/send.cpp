@@ -17,6 +17,7 @@ void connection::submit_send() {
 void connection::sent(DWORD bytes) {
     begin_ += bytes; // an overlapped send on a stream takes all; should it ever take a part, the rest is sent next
     books_.bytes += bytes;
+    echoed_ = progress_;
 }
 // [/send]
 

@@ -96,7 +96,7 @@ std::optional<std::string> drained_pipe::line(std::size_t index, deadline until)
 
 std::optional<std::string> drained_pipe::line_beginning(std::string_view start, deadline until) const {
     for (std::size_t i = 0;; ++i) {
-        const std::optional<std::string> candidate = line(i, until);
+        std::optional<std::string> candidate = line(i, until);
         if (!candidate || candidate->starts_with(start)) {
             return candidate;
         }
