@@ -50,11 +50,9 @@ enum class phase {
 
 class connection {
 public:
-    connection(iocp::unique_socket accepted, iocp::live_set<connection>& all, const connection_settings& settings)
-        : settings_{settings}, socket_{std::move(accepted)}, siblings_{all} {
-        if (settings_.skip) {
-            skip_ = turn_on_skip_mode(socket_.get());
-        }
+    connection(iocp::unique_socket accepted, iocp::live_set<connection>& all, const connection_settings& settings,
+               bool skip_mode)
+        : settings_{settings}, skip_{skip_mode}, socket_{std::move(accepted)}, siblings_{all} {
         siblings_.enter(*this);
     }
     ~connection() { siblings_.leave(*this); }
@@ -179,30 +177,6 @@ private:
         iocp::cancel_and_close(socket_); // nobody is inside a call on it: such calls are made under the lock
     }
 
-    // [skip_mode]
-    // Skip mode is only right where every provider hands out handles of the file system. A layered provider may not,
-    // and would lose completions or tell of them twice.
-    static bool turn_on_skip_mode(SOCKET socket) {
-        WSAPROTOCOL_INFOW about{};
-        int length = sizeof about;
-        if (::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL_INFOW, reinterpret_cast<char*>(&about), &length) ==
-            SOCKET_ERROR) {
-            iocp::report(::WSAGetLastError(), "getsockopt SO_PROTOCOL_INFOW");
-            return false;
-        }
-        if ((about.dwServiceFlags1 & XP1_IFS_HANDLES) == 0) {
-            return false;
-        }
-        if (!::SetFileCompletionNotificationModes(reinterpret_cast<HANDLE>(socket),
-                                                  FILE_SKIP_COMPLETION_PORT_ON_SUCCESS |
-                                                      FILE_SKIP_SET_EVENT_ON_HANDLE)) {
-            iocp::report(::GetLastError(), "SetFileCompletionNotificationModes");
-            return false;
-        }
-        return true;
-    }
-    // [/skip_mode]
-
     // [apply]
     void apply(connection_operation& operation, DWORD bytes) {
         if (operation.what == kind::send) {
@@ -325,7 +299,7 @@ private:
     static constexpr int fair_share = 16; // turns on one connection before the others have theirs
 
     const connection_settings& settings_;
-    bool skip_ = false; // what its provider allows
+    const bool skip_; // asked for, and what its provider allows
     iocp::unique_socket socket_;
     iocp::live_set<connection>& siblings_;
     std::mutex lock_; // of all below and of every call on the socket: workers and the main thread meet here

@@ -36,6 +36,28 @@ namespace {
 
 constexpr auto tick = 50ms; // how often the main thread looks at the connections
 
+// [skip_mode]
+// Skip mode is only right where every provider hands out handles of the file system. A layered provider may not,
+// and would lose completions or tell of them twice.
+bool turn_on_skip_mode(SOCKET socket) {
+    WSAPROTOCOL_INFOW about{};
+    int length = sizeof about;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL_INFOW, reinterpret_cast<char*>(&about), &length) == SOCKET_ERROR) {
+        iocp::report(::WSAGetLastError(), "getsockopt SO_PROTOCOL_INFOW");
+        return false;
+    }
+    if ((about.dwServiceFlags1 & XP1_IFS_HANDLES) == 0) {
+        return false;
+    }
+    if (!::SetFileCompletionNotificationModes(reinterpret_cast<HANDLE>(socket),
+                                              FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE)) {
+        iocp::report(::GetLastError(), "SetFileCompletionNotificationModes");
+        return false;
+    }
+    return true;
+}
+// [/skip_mode]
+
 class server {
 public:
     server(iocp::unique_socket listener, int family, unsigned accepts, connection_settings settings)
@@ -182,7 +204,8 @@ private:
             }
             iocp::associate(socket.get(), port_, client_key);
             iocp::send_without_delay(socket.get());
-            connection::start(std::make_unique<connection>(std::move(socket), live_, settings_));
+            const bool skip = settings_.skip && turn_on_skip_mode(socket.get());
+            connection::start(std::make_unique<connection>(std::move(socket), live_, settings_, skip));
         } catch (const std::exception& problem) {
             std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
         }

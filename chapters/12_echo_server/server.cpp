@@ -3,6 +3,7 @@
 #include "common/error.hpp"
 #include "common/listener.hpp"
 #include "common/port.hpp"
+#include "common/skip_mode.hpp"
 
 #include <chrono>
 #include <cstdio>
@@ -32,23 +33,6 @@ void server::start_workers() {
 // [/start]
 
 // [accepted]
-namespace {
-
-// Skip mode is only right where every provider hands out handles of the file system.
-bool turn_on_skip_mode(SOCKET socket) {
-    WSAPROTOCOL_INFOW about{};
-    int length = sizeof about;
-    if (::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL_INFOW, reinterpret_cast<char*>(&about), &length) == SOCKET_ERROR) {
-        iocp::report(::WSAGetLastError(), "getsockopt SO_PROTOCOL_INFOW");
-        return false;
-    }
-    return (about.dwServiceFlags1 & XP1_IFS_HANDLES) != 0 &&
-           ::SetFileCompletionNotificationModes(reinterpret_cast<HANDLE>(socket),
-                                                FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE);
-}
-
-} // namespace
-
 void server::accepted(const completion& ended, worker& here) {
     try {
         acceptor::arrival newcomer = acceptor_->take(ended);
@@ -60,7 +44,7 @@ void server::accepted(const completion& ended, worker& here) {
         const iocp::unique_handle& port = ports_[next_port_++ % ports_.size()];
         iocp::associate(newcomer.socket.get(), port, client_key);
         iocp::send_without_delay(newcomer.socket.get());
-        const bool skip = !how_.no_skip && turn_on_skip_mode(newcomer.socket.get());
+        const bool skip = !how_.no_skip && iocp::turn_on_skip_mode(newcomer.socket.get());
         connection::start(
             std::make_unique<connection>(std::move(newcomer.socket), std::move(newcomer.ticket), live_, books_, skip),
             here);

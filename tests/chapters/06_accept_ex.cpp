@@ -11,7 +11,7 @@
 
 using namespace support;
 
-constinit const chapter_info support::chapter{.number = 6, .name = "06_accept_ex"};
+constinit const chapter_info support::chapter{.number = 6, .name = "06_accept_ex", .client_limit = 62};
 
 TEST_CASE("a client that is accepted is named with its own address") {
     if (needs_more_than_a_port("the line about who was accepted")) {
@@ -23,24 +23,6 @@ TEST_CASE("a client that is accepted is named with its own address") {
     CHECK(running.line_beginning("accepted " + first.own_address()).has_value());
     CHECK(running.line_beginning("accepted " + second.own_address()).has_value());
     check_stops(running);
-}
-
-TEST_CASE("62 clients are served and the 63rd waits until one leaves") {
-    if (needs_more_than_a_port("a wait for 64 handles at most")) {
-        return;
-    }
-    server running;
-    check_limit(running, 62);
-    check_stops(running);
-}
-
-TEST_CASE("busy clients do not starve the last one") {
-    server running;
-    const flood busy(running.where(), 8);
-    client last(running.where());
-    for (int i = 0; i < 20; ++i) {
-        REQUIRE(last.exchange("my turn") == "my turn");
-    }
 }
 
 TEST_CASE("with first data a silent client holds up the others until it speaks") {
