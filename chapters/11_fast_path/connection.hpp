@@ -13,6 +13,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 
 using clock_type = std::chrono::steady_clock;
@@ -249,7 +250,11 @@ private:
 
     void submit_receive() {
         if (!inbox_) {
-            inbox_ = std::make_unique<char[]>(buffer_size);
+            inbox_.reset(new (std::nothrow) char[buffer_size]);
+            if (!inbox_) { // want of memory costs this client, not the server
+                close();
+                return;
+            }
         }
         receive_.clear();
         WSABUF room{buffer_size, inbox_.get()};

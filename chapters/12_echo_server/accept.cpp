@@ -8,6 +8,7 @@
 #include "common/port.hpp"
 
 #include <cstdio>
+#include <new>
 #include <utility>
 
 admission::~admission() {
@@ -36,6 +37,8 @@ void acceptor::top_up() {
         if (std::exchange(last_failure_, problem.code()) != problem.code()) {
             std::fprintf(stderr, "%s\n", problem.what());
         }
+    } catch (const std::bad_alloc&) {
+        std::fprintf(stderr, "no memory for an accept\n"); // tried again, as any other
     }
 }
 

@@ -2,10 +2,17 @@
 
 #include "connection.hpp"
 
+#include <new>
+
 // [receive]
 void connection::submit_receive() {
     if (!inbox_) {
-        inbox_ = std::make_unique<char[]>(buffer_size);
+        inbox_.reset(new (std::nothrow) char[buffer_size]);
+        if (!inbox_) { // want of memory costs this client, not the server
+            ++books_.lost;
+            close();
+            return;
+        }
     }
     receive_.clear();
     WSABUF room{buffer_size, inbox_.get()};
