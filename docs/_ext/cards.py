@@ -1,0 +1,153 @@
+"""call, as a directive: the head of a card. call, as a role: a link to one. And the check that each name has a card,
+and that each card names the chapters that use it."""
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx import addnodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+import sources
+
+log = logging.getLogger(__name__)
+
+
+def names(argument):
+    return [word.strip() for word in (argument or "").split(",") if word.strip()]
+
+
+class Card(SphinxDirective):
+    """.. call:: WSARecv, the first thing in docs/calls/WSARecv.rst"""
+
+    required_arguments = 1
+    option_spec = {option: directives.unchanged_required
+                   for option in ("header", "library", "kind", "microsoft", "link")}
+    option_spec |= {"chapters": names, "common": names}
+
+    def run(self):
+        name = self.arguments[0]
+        if self.env.docname != f"calls/{name}":
+            raise self.error(f"call: the card of {name} belongs into docs/calls/{name}.rst")
+        for option in ("header", "microsoft", "link"):
+            if option not in self.options:
+                raise self.error(f"call: {name} needs :{option}:")
+        link = self.options["link"]
+        if not link.startswith("https://learn.microsoft.com/") or link.startswith("https://learn.microsoft.com/en-us/"):
+            raise self.error(f"call: {name}: :link: is to begin with https://learn.microsoft.com/, without a language")
+        self.compare(name)
+        self.env.metadata[self.env.docname]["card"] = self.options.get("kind", "function")
+        return [self.table(name)]
+
+    def compare(self, name):
+        chapters, files = sources.users(name)
+        for path in sources.program_files():
+            self.env.note_dependency(str(path))
+        given = self.options.get("chapters", []), [f.removeprefix("common/") for f in self.options.get("common", [])]
+        for option, said, used in (("chapters", given[0], chapters), ("common", given[1], files)):
+            if sorted(said) != used:
+                self.state.document.reporter.error(
+                    f"call: {name}: :{option}: says '{', '.join(said) or 'none'}', but it is used in "
+                    f"'{', '.join(used) or 'none'}'", line=self.lineno)
+
+    def table(self, name):
+        known = sources.folders()
+        rows = [("Header", [nodes.literal("", self.options["header"])])]
+        if "library" in self.options:
+            rows.append(("Library", [nodes.literal("", self.options["library"])]))
+        used = []
+        for number in self.options.get("chapters", []):
+            if number in known:
+                used += [nodes.Text(", ")] if used else []
+                used.append(chapter_link(self.env, number, known[number]))
+        for path in self.options.get("common", []):
+            used += [nodes.Text(", ")] if used else []
+            used.append(nodes.literal("", "common/" + path.removeprefix("common/")))
+        if used:
+            rows.append(("Used in", used))
+        rows.append(("Microsoft", [nodes.reference("", self.options["microsoft"], refuri=self.options["link"])]))
+        fields = nodes.field_list(classes=["card"])
+        kind = self.options.get("kind", "function")
+        fields += nodes.field("", nodes.field_name("", "Kind"), nodes.field_body("", nodes.paragraph("", kind)))
+        for title, inline in rows:
+            body = nodes.field_body("", nodes.paragraph("", "", *inline))
+            fields += nodes.field("", nodes.field_name("", title), body)
+        return fields
+
+
+def document_link(source, target, *content, classes=()):
+    link = addnodes.pending_xref("", *content, refdomain="std", reftype="doc", reftarget="/" + target,
+                                 refexplicit=True, refdoc=source, refwarn=True, classes=list(classes))
+    return link
+
+
+def chapter_link(env, number, folder):
+    text = nodes.inline("", number)
+    page = f"chapters/{folder}"
+    env.note_dependency(env.doc2path(page))
+    if page not in env.found_docs:
+        return text
+    return document_link(env.docname, page, text)
+
+
+class Call(SphinxRole):
+    """:call:`WSARecv`"""
+
+    def run(self):
+        name = self.text.removesuffix("()")
+        page = f"calls/{name}"
+        self.env.note_dependency(self.env.doc2path(page))
+        literal = nodes.literal(self.rawtext, name, classes=["call"])
+        if page in self.env.found_docs:
+            return [document_link(self.env.docname, page, literal)], []
+        if self.config.missing_cards == "allow":
+            return [literal], []
+        message = self.inliner.reporter.error(f"call: {name} has no card (docs/calls/{name}.rst)", line=self.lineno)
+        return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
+
+
+def check_all(app, env):
+    if app.config.missing_cards == "allow":
+        return
+    for name, path in sorted(sources.used_names().items()):
+        if f"calls/{name}" not in env.found_docs:
+            log.warning("%s uses %s, which has no card (docs/calls/%s.rst)", path, name, name)
+        elif "card" not in env.metadata.get(f"calls/{name}", {}):
+            log.warning("docs/calls/%s.rst does not begin with '.. call:: %s'", name, name)
+
+
+class Cards(SphinxDirective):
+    """.. cards:: a list of all cards of a kind, for docs/calls/index.rst; without an argument all of them"""
+
+    optional_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self):
+        placeholder = nodes.bullet_list(classes=["cards"])
+        placeholder["book_cards"] = self.arguments[0] if self.arguments else ""
+        placeholder += nodes.list_item("", nodes.paragraph())
+        return [placeholder]
+
+
+def fill_lists(app, doctree, docname):
+    env = app.env
+    for placeholder in list(doctree.findall(nodes.bullet_list)):
+        if "book_cards" not in placeholder:
+            continue
+        wanted = placeholder["book_cards"]
+        found = sorted((page.removeprefix("calls/") for page, data in env.metadata.items()
+                        if "card" in data and wanted in ("", data["card"])), key=str.lower)
+        placeholder.clear()
+        for name in found:
+            uri = app.builder.get_relative_uri(docname, f"calls/{name}")
+            link = nodes.reference("", "", nodes.literal("", name, classes=["call"]), internal=True, refuri=uri)
+            placeholder += nodes.list_item("", nodes.paragraph("", "", link))
+
+
+def setup(app):
+    app.add_config_value("missing_cards", "forbid", "env")
+    app.add_directive("call", Card)
+    app.add_directive("cards", Cards)
+    app.add_role("call", Call())
+    app.connect("env-check-consistency", check_all)
+    app.connect("doctree-resolved", fill_lists)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,222 @@
+"""What the book reads from the sources: regions, checks, Win32 names, the ladder. Knows nothing of Sphinx."""
+
+import csv
+import re
+import textwrap
+from functools import lru_cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Mistake(Exception):
+    """Something that a page asks for is not in the sources. The text is one line for the author."""
+
+
+# --- chapters ---------------------------------------------------------------------------------------------------------
+
+def ladder(root=ROOT):
+    """The rows of chapters/ladder.csv: number, name, short route, idea."""
+    with open(root / "chapters/ladder.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def folders(root=ROOT):
+    """From the number of a chapter to its folder: "07" to "07_completion_port"."""
+    return {row["number"]: f"{row['number']}_{row['name']}" for row in ladder(root)}
+
+
+# --- regions ----------------------------------------------------------------------------------------------------------
+
+MARKER = re.compile(r"^\s*// \[(?P<end>/?)(?P<name>[a-z][a-z0-9_]*)\]\s*$")
+
+
+def regions(path, root=ROOT):
+    """All named regions of a file, in order: name to text, dedented, without the marker lines of inner regions."""
+    try:
+        lines = (root / path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        raise Mistake(f"there is no file {path}") from None
+    found, opened = {}, []
+    for number, line in enumerate(lines, 1):
+        marker = MARKER.match(line)
+        if not marker:
+            for name in opened:
+                found[name].append(line)
+        elif not marker["end"]:
+            if marker["name"] in found:
+                raise Mistake(f"{path}:{number}: a second region [{marker['name']}]")
+            found[marker["name"]] = []
+            opened.append(marker["name"])
+        elif opened and opened[-1] == marker["name"]:
+            opened.pop()
+        else:
+            raise Mistake(f"{path}:{number}: [/{marker['name']}] ends no region that is open here")
+    if opened:
+        raise Mistake(f"{path}: region [{opened[-1]}] has no end")
+    return {name: textwrap.dedent("\n".join(text)).strip("\n") + "\n" for name, text in found.items()}
+
+
+def region(path, name, root=ROOT):
+    found = regions(path, root)
+    if name not in found:
+        raise Mistake(f"{path} has no region [{name}]; it has {', '.join(found) or 'none'}")
+    return found[name]
+
+
+# --- C++ --------------------------------------------------------------------------------------------------------------
+
+TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|R"(?P<d>[^(\s]*)\(.*?\)(?P=d)"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'', re.S)
+
+
+def without_comments(text):
+    return TOKEN.sub(lambda t: " " if t[0].startswith(("//", "/*")) else t[0], text)
+
+
+@lru_cache(maxsize=None)
+def code(path):
+    return without_comments(path.read_text(encoding="utf-8"))
+
+
+def string_value(literals):
+    """The value of adjacent C++ string literals, as in the name of a test."""
+    parts = re.findall(r'"((?:\\.|[^"\\])*)"', literals)
+    return re.sub(r"\\(.)", r"\1", "".join(parts))
+
+
+# --- checks: the doctest cases ----------------------------------------------------------------------------------------
+
+CASE = re.compile(
+    r"\bTEST_SUITE_BEGIN\(\s*(?P<begin>\"[^\"]*\")\s*\)"
+    r"|\b(?P<end>TEST_SUITE_END)\("
+    r"|\bTEST_CASE\(\s*(?P<name>\"(?:\\.|[^\"\\])*\"(?:\s*\"(?:\\.|[^\"\\])*\")*)"
+    r"(?:\s*\*\s*doctest::skip\((?P<skip>(?:[^()]|\([^()]*\))*)\))?\s*\)")
+
+
+def cases(path):
+    """The cases of one file: (name, suite, condition under which it is skipped)."""
+    suite, found = "", []
+    for match in CASE.finditer(code(path)):
+        if match["begin"]:
+            suite = string_value(match["begin"])
+        elif match["end"]:
+            suite = ""
+        else:
+            found.append((string_value(match["name"]), suite, (match["skip"] or "").strip()))
+    written = len(re.findall(r"\bTEST_CASE\w*\(", code(path)))
+    if written != len(found):
+        raise Mistake(f"{path}: {written} cases are written and {len(found)} understood")
+    return found
+
+
+def chapter_info(path, root=ROOT):
+    """What a chapter's tests say about it: the fields of chapter_info, defaults included."""
+    header = code(root / "tests/support/chapter.hpp")
+    fields = dict(re.findall(r"\b(?:bool|std::size_t|int)\s+(\w+)\s*=\s*(\w+);", header))
+    given = re.search(r"\bchapter\{(.*?)\};", code(path), re.S)
+    if not given:
+        raise Mistake(f"{path} does not say which chapter it is about")
+    fields.update(re.findall(r"\.(\w+)\s*=\s*(\w+)", given[1]))
+    return {name: {"true": 1, "false": 0}.get(value) if not value.isdigit() else int(value)
+            for name, value in fields.items()}
+
+
+def is_skipped(condition, info):
+    if not condition:
+        return False
+    match = re.fullmatch(r"(?P<not>!?)chapter\.(?P<field>\w+)(?:\s*(?P<op>==|!=)\s*(?P<number>\d+))?", condition)
+    if not match or match["field"] not in info or (match["not"] and match["op"]):
+        raise Mistake(f"a case is skipped on a condition that the book cannot read: {condition}")
+    value = info[match["field"]]
+    if match["op"]:
+        return (value == int(match["number"])) == (match["op"] == "==")
+    return bool(value) != bool(match["not"])
+
+
+def check_files(root=ROOT):
+    """All files with cases; the book depends on them."""
+    return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"),
+                   *root.glob("tests/support/*.cpp"), root / "tests/support/chapter.hpp"])
+
+
+def checks(root=ROOT):
+    """All checks: "07" (or "common") to a list of (name, file, is it long), in the order of the sources."""
+    shared = [(path, cases(path)) for path in sorted(root.glob("tests/support/*.cpp"))]
+    found = {}
+    for number, folder in folders(root).items():
+        own = root / f"tests/chapters/{folder}.cpp"
+        if not own.exists():
+            continue
+        info = chapter_info(own, root)
+        found[number] = [(name, str(path.relative_to(root)), suite == "long")
+                         for path, listed in [(own, cases(own)), *shared]
+                         for name, suite, skip in listed if not is_skipped(skip, info)]
+    found["common"] = [(name, str(path.relative_to(root)), suite == "long")
+                       for path in sorted(root.glob("tests/common/*.cpp")) for name, suite, _ in cases(path)]
+    return found
+
+
+# --- Win32 names ------------------------------------------------------------------------------------------------------
+
+CALL = re.compile(r"(?<![\w>:])::([A-Za-z_]\w*)\s*\(")
+OPTION = re.compile(r"\b(?:SO_[A-Z_]+|TCP_[A-Z_]+|IPV6_[A-Z0-9_]+|SIO_[A-Z_]+|FIONBIO)\b")
+# Handed out by the system at run time; in the code only their types have names.
+POINTERS = {"LPFN_ACCEPTEX": "AcceptEx", "LPFN_GETACCEPTEXSOCKADDRS": "GetAcceptExSockaddrs",
+            "LPFN_CONNECTEX": "ConnectEx", "LPFN_DISCONNECTEX": "DisconnectEx", "LPFN_TRANSMITFILE": "TransmitFile"}
+
+
+def program_files(root=ROOT):
+    return sorted(path for folder in ("chapters", "common") for path in (root / folder).rglob("*")
+                  if path.suffix in (".cpp", ".hpp"))
+
+
+def used_names(root=ROOT):
+    """Each Win32 function, option and control code that chapters/ and common/ use: name to a file that uses it."""
+    found = {}
+    for path in program_files(root):
+        text = code(path)
+        for name in [*CALL.findall(text), *OPTION.findall(text), *(POINTERS[p] for p in POINTERS if p in text)]:
+            found.setdefault(name, str(path.relative_to(root)))
+    return found
+
+
+def uses(path, name):
+    """Does the code (not the comments) of a file name this function, option, control code or structure?
+    A function in small letters shares its name with much else: there only ::name( counts."""
+    text = code(path)
+    if name.islower() or "_" not in name and name[0].islower():
+        return re.search(rf"(?<![\w>:])::{name}\s*\(", text) is not None
+    return re.search(rf"\b{name}\b", text) is not None or any(
+        function == name and pointer in text for pointer, function in POINTERS.items())
+
+
+def users(name, root=ROOT):
+    """Who uses a name: (numbers of chapters, files of common/ relative to it)."""
+    numbers, files = set(), set()
+    for path in program_files(root):
+        if uses(path, name):
+            relative = path.relative_to(root)
+            if relative.parts[0] == "common":
+                files.add("/".join(relative.parts[1:]))
+            else:
+                numbers.add(relative.parts[1][:2])
+    return sorted(numbers), sorted(files)
+
+
+# --- the table of expectations ----------------------------------------------------------------------------------------
+
+def expectations(root=ROOT):
+    """tests/expectations.csv: (its text about each behaviour, rows of behaviour to {number: cell})."""
+    explained, rows, numbers = {}, {}, None
+    for line in (root / "tests/expectations.csv").read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            match = re.match(r"# ([^:.]+): (.+)", line)
+            if match:
+                explained[match[1]] = match[2]
+            continue
+        cells = [cell.strip() for cell in line.split(",")]
+        if numbers is None:
+            numbers = cells[1:]
+        elif cells[0]:
+            rows[cells[0]] = dict(zip(numbers, cells[1:]))
+    return explained, rows

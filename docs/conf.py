@@ -1,0 +1,48 @@
+"""The book. `./tutorial docs` builds it; everything that it needs comes from Debian's packages, nothing from the network."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True  # what is built stays in build/
+sys.path.insert(0, str(HERE / "_ext"))
+
+project = "IOCP Step by Step"
+author = "the contributors of IOCP Step by Step"
+copyright = "the contributors; prose CC BY 4.0, code MIT"
+language = "en"
+
+extensions = ["regions", "checks", "cards", "expectations", "markers", "recorded", "contents", "breathe", "sphinx_copybutton"]
+if (HERE / "_ext/lanes.py").exists():
+    extensions.append("lanes")
+
+exclude_patterns = ["_ext", "_static", "recorded", "*.inc"]
+primary_domain = "cpp"
+highlight_language = "cpp"
+smartquotes = False
+today_fmt = ""
+html_last_updated_fmt = None
+
+# Strict: each function, option and control code that chapters/ and common/ use has a card. While cards are being
+# written: -D missing_cards=allow
+missing_cards = "forbid"
+
+# Doxygen's XML is made beside the pages, see docs/build.
+breathe_projects = {"iocp": str(HERE.parent / "build/docs/doxygen/xml")}
+breathe_default_project = "iocp"
+breathe_domain_by_extension = {"hpp": "cpp"}
+breathe_show_include = False
+
+html_theme = "furo"
+html_title = "IOCP Step by Step"
+html_static_path = ["_static"]
+html_css_files = ["book.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_show_sphinx = False
+pygments_style = "default"
+pygments_dark_style = "monokai"
+
+copybutton_prompt_text = r"\$ |> "
+copybutton_prompt_is_regexp = True
+copybutton_selector = "div:not(.no-copy) > div.highlight > pre"
