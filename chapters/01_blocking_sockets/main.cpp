@@ -15,6 +15,7 @@ namespace {
 
 // [listen]
 SOCKET open_listener(const iocp::server_options& options) {
+    // [address]
     const std::string where = options.host + ":" + std::to_string(options.port);
 
     sockaddr_in address{};
@@ -23,7 +24,9 @@ SOCKET open_listener(const iocp::server_options& options) {
     if (::inet_pton(AF_INET, options.host.c_str(), &address.sin_addr) != 1) {
         iocp::fail(WSAEAFNOSUPPORT, "inet_pton", where); // an IPv6 address: chapter 02 takes those too
     }
+    // [/address]
 
+    // [bind]
     const SOCKET listener = ::socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
     if (listener == INVALID_SOCKET) {
         iocp::fail(::WSAGetLastError(), "socket");
@@ -42,7 +45,9 @@ SOCKET open_listener(const iocp::server_options& options) {
     if (::listen(listener, SOMAXCONN) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "listen", where);
     }
+    // [/bind]
 
+    // [announce]
     int length = sizeof address;
     if (::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "getsockname");
@@ -50,6 +55,7 @@ SOCKET open_listener(const iocp::server_options& options) {
     std::printf("listening on %s:%u\n", options.host.c_str(), static_cast<unsigned>(::ntohs(address.sin_port)));
     std::fflush(stdout);
     return listener;
+    // [/announce]
 }
 // [/listen]
 

@@ -143,6 +143,7 @@ void serve(SOCKET listener) {
 
 } // namespace
 
+// [main]
 int main(int argc, char** argv) {
     const auto options = iocp::parse_server_options(argc, argv, "02_thread_per_client", "a thread for every client");
     try {
@@ -162,3 +163,4 @@ int main(int argc, char** argv) {
         return 1;
     }
 }
+// [/main]

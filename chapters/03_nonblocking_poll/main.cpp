@@ -107,6 +107,7 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
     bool accepting = true;
 
     while (!stop.is_set()) {
+        // [watch]
         watched.clear();
         for (const client& c : clients) {
             // Who owes bytes is not read from: so a client that never reads fills one buffer and no more.
@@ -120,7 +121,9 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
         if (ready == SOCKET_ERROR) {
             iocp::fail(::WSAGetLastError(), "WSAPoll");
         }
+        // [/watch]
 
+        // [ready]
         auto entry = watched.cbegin();
         for (client& c : clients) {
             const SHORT happened = (entry++)->revents;
@@ -137,18 +140,22 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
         }
         const bool somebody_waits = accepting && entry->revents != 0;
         const bool somebody_left = std::erase_if(clients, [](const client& c) { return c.finished; }) != 0;
+        // [/ready]
 
+        // [again]
         if (somebody_waits) {
             accepting = accept_one(listener, clients);
         } else if (somebody_left || ready == 0) {
             accepting = true; // it failed before, and may succeed now
         }
+        // [/again]
     }
 }
 // [/loop]
 
 } // namespace
 
+// [main]
 int main(int argc, char** argv) {
     const auto options =
         iocp::parse_server_options(argc, argv, "03_nonblocking_poll", "readiness: ask what would not block");
@@ -168,3 +175,4 @@ int main(int argc, char** argv) {
         return 1;
     }
 }
+// [/main]

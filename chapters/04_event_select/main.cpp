@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t max_clients = WSA_MAXIMUM_WAIT_EVENTS - 2;
 // [/limit]
 
+// [create]
 iocp::unique_event create_event() {
     iocp::unique_event event{::WSACreateEvent()}; // manual reset: it stays signalled until somebody resets it
     if (!event) {
@@ -32,6 +33,7 @@ iocp::unique_event create_event() {
     }
     return event;
 }
+// [/create]
 
 // [client]
 struct client {
@@ -58,6 +60,7 @@ struct client {
 void pump(client& c) {
     constexpr int fair_share = 16; // then the others have their turn
     for (int turn = 0; turn < fair_share; ++turn) {
+        // [owed]
         while (c.begin < c.end) {
             const int sent = ::send(c.socket.get(), c.buffer + c.begin, c.end - c.begin, 0);
             if (sent == SOCKET_ERROR) {
@@ -69,6 +72,8 @@ void pump(client& c) {
             }
             c.begin += sent;
         }
+        // [/owed]
+        // [receive]
         const int received = ::recv(c.socket.get(), c.buffer, sizeof c.buffer, 0);
         if (received == SOCKET_ERROR) {
             const int code = ::WSAGetLastError();
@@ -86,11 +91,14 @@ void pump(client& c) {
         }
         c.begin = 0;
         c.end = received;
+        // [/receive]
     }
+    // [remind]
     // There is more to do, and FD_CLOSE, which comes once, may already have been. So remind ourselves.
     if (!::WSASetEvent(c.event.get())) {
         iocp::fail(::WSAGetLastError(), "WSASetEvent");
     }
+    // [/remind]
 }
 // [/pump]
 
@@ -140,14 +148,17 @@ void accept_all(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
 
 // [loop]
 void serve(SOCKET listener, const iocp::stop_signal& stop) {
+    // [listener]
     const iocp::unique_event listener_event = create_event();
     if (::WSAEventSelect(listener, listener_event.get(), FD_ACCEPT) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "WSAEventSelect");
     }
+    // [/listener]
 
     std::list<client> clients;
     std::vector<WSAEVENT> events;
     for (;;) {
+        // [wait]
         events.assign(1, stop.event());
         for (const client& c : clients) {
             events.push_back(c.event.get());
@@ -161,7 +172,9 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
         if (first == WSA_WAIT_FAILED) {
             iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
         }
+        // [/wait]
 
+        // [round]
         // The call names the lowest signalled index and nothing of the others. To serve that one alone would let a
         // busy client with a low index starve the rest, so each round looks at every event once.
         const auto is_signalled = [](WSAEVENT event) {
@@ -179,6 +192,7 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
         if (is_signalled(listener_event.get()) && clients.size() < max_clients) {
             accept_all(listener, listener_event.get(), clients);
         }
+        // [/round]
     }
 }
 // [/loop]
