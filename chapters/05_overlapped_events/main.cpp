@@ -61,6 +61,7 @@ connection::~connection() {
 // [/destroy]
 
 // [submit]
+// [prepare]
 void prepare(connection& c) {
     if (!::WSAResetEvent(c.event.get())) { // it still tells of the operation before
         iocp::fail(::WSAGetLastError(), "WSAResetEvent");
@@ -68,7 +69,9 @@ void prepare(connection& c) {
     c.overlapped = {};
     c.overlapped.hEvent = c.event.get();
 }
+// [/prepare]
 
+// [check_submitted]
 // What a submit returned: 0, or SOCKET_ERROR with a code. Whether it has succeeded at once or is pending makes no
 // difference here: in both cases the event is set when the operation has ended, and we read the result then.
 void check_submitted(connection& c, int returned, const char* call) {
@@ -82,7 +85,9 @@ void check_submitted(connection& c, int returned, const char* call) {
         }
     }
 }
+// [/check_submitted]
 
+// [receive]
 void receive(connection& c) {
     prepare(c);
     c.receiving = true;
@@ -91,7 +96,9 @@ void receive(connection& c) {
     // lent: c.overlapped, c.buffer -> kernel until WSAGetOverlappedResult gives a result that is not 996
     check_submitted(c, ::WSARecv(c.socket.get(), &room, 1, nullptr, &flags, &c.overlapped, nullptr), "WSARecv");
 }
+// [/receive]
 
+// [send_rest]
 void send_rest(connection& c) {
     prepare(c);
     c.receiving = false;
@@ -99,6 +106,7 @@ void send_rest(connection& c) {
     // lent: c.overlapped, c.buffer -> kernel until WSAGetOverlappedResult gives a result that is not 996
     check_submitted(c, ::WSASend(c.socket.get(), &rest, 1, nullptr, 0, &c.overlapped, nullptr), "WSASend");
 }
+// [/send_rest]
 // [/submit]
 
 // [complete]
@@ -145,6 +153,7 @@ void guarded(connection& c, void (*step)(connection&)) {
 // [/guard]
 
 // [accept]
+// [start]
 void start(connection& c) {
     // The accepted socket has inherited the event selection of its listener; we wait for it in another way.
     if (::WSAEventSelect(c.socket.get(), nullptr, 0) == SOCKET_ERROR) {
@@ -153,7 +162,9 @@ void start(connection& c) {
     iocp::send_without_delay(c.socket.get());
     receive(c);
 }
+// [/start]
 
+// [accept_all]
 void accept_all(SOCKET listener, WSAEVENT event, std::list<connection>& connections) {
     WSANETWORKEVENTS seen{};
     if (::WSAEnumNetworkEvents(listener, event, &seen) == SOCKET_ERROR) {
@@ -171,6 +182,7 @@ void accept_all(SOCKET listener, WSAEVENT event, std::list<connection>& connecti
         guarded(connections.emplace_back(std::move(socket)), start);
     }
 }
+// [/accept_all]
 // [/accept]
 
 // [loop]
@@ -183,6 +195,7 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
     std::list<connection> connections; // a list: its elements never move
     std::vector<WSAEVENT> events;
     for (;;) {
+        // [wait]
         events.assign(1, stop.event());
         for (const connection& c : connections) {
             events.push_back(c.event.get());
@@ -194,7 +207,9 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
         if (::WSAWaitForMultipleEvents(count, events.data(), FALSE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
             iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
         }
+        // [/wait]
 
+        // [round]
         if (stop.is_set()) {
             return;
         }
@@ -207,6 +222,7 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
         if (connections.size() < max_clients && iocp::is_signalled(listener_event.get())) {
             accept_all(listener, listener_event.get(), connections);
         }
+        // [/round]
     }
 }
 // [/loop]

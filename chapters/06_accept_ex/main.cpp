@@ -70,6 +70,7 @@ struct acceptor {
     bool in_flight = false;
 };
 
+// [acceptor_end]
 acceptor::~acceptor() {
     listener.reset(); // the operation was started on the listener: closing that ends it
     if (in_flight) {
@@ -80,6 +81,7 @@ acceptor::~acceptor() {
         // back: overlapped, block
     }
 }
+// [/acceptor_end]
 // [/acceptor]
 
 // [submit_accept]
@@ -109,6 +111,7 @@ void submit_accept(acceptor& a) {
 void complete_accept(acceptor& a, std::list<iocp::event_echo>& connections) {
     DWORD bytes = 0;
     DWORD flags = 0;
+    // [accept_result]
     // Asked of the listener, which started the operation, and not of the socket that was accepted.
     const BOOL good = ::WSAGetOverlappedResult(a.listener.get(), &a.overlapped, &bytes, FALSE, &flags);
     const int code = good ? 0 : ::WSAGetLastError();
@@ -120,7 +123,9 @@ void complete_accept(acceptor& a, std::list<iocp::event_echo>& connections) {
     if (code != 0) {
         iocp::fail(code, "AcceptEx"); // the client has reset the connection, or we have closed it: one client less
     }
+    // [/accept_result]
 
+    // [update_context]
     // The accepted socket does not know yet what it is: this gives it the properties of the listener. Without it
     // shutdown, getsockname and getpeername fail. The value is the listening socket itself.
     const SOCKET listener = a.listener.get();
@@ -128,7 +133,9 @@ void complete_accept(acceptor& a, std::list<iocp::event_echo>& connections) {
                      sizeof listener) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "setsockopt SO_UPDATE_ACCEPT_CONTEXT");
     }
+    // [/update_context]
 
+    // [addresses]
     sockaddr* local = nullptr; // both will point into the block
     sockaddr* remote = nullptr;
     int local_length = 0;
@@ -140,6 +147,7 @@ void complete_accept(acceptor& a, std::list<iocp::event_echo>& connections) {
 
     iocp::send_without_delay(a.socket.get());
     connections.emplace_back(std::move(a.socket)).start({a.block, bytes}); // copies: the block is soon lent again
+    // [/addresses]
 }
 // [/complete_accept]
 
@@ -174,6 +182,7 @@ void serve(acceptor& a, const accept_options& options, const iocp::stop_signal& 
     std::list<iocp::event_echo> connections; // a list: its elements never move
     std::vector<WSAEVENT> events;
     for (;;) {
+        // [arm]
         if (!a.in_flight && connections.size() < max_clients) {
             try {
                 submit_accept(a);
@@ -181,6 +190,7 @@ void serve(acceptor& a, const accept_options& options, const iocp::stop_signal& 
                 std::fprintf(stderr, "%s\n", problem.what()); // tried again after the next wait
             }
         }
+        // [/arm]
         events.assign({stop.event(), a.event.get()});
         for (const iocp::event_echo& c : connections) {
             events.push_back(c.event());
@@ -193,6 +203,7 @@ void serve(acceptor& a, const accept_options& options, const iocp::stop_signal& 
             iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
         }
 
+        // [round]
         if (stop.is_set()) {
             return;
         }
@@ -211,6 +222,7 @@ void serve(acceptor& a, const accept_options& options, const iocp::stop_signal& 
         } catch (const iocp::call_error& problem) {
             std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
         }
+        // [/round]
     }
 }
 // [/loop]

@@ -89,6 +89,7 @@ static_assert(std::is_base_of_v<OVERLAPPED, connection>, "static_cast leads from
 // [/connection]
 
 // [submit]
+// [check_submitted]
 // From the call on, the worker may have the packet already, may even have destroyed the connection. So nothing of it is
 // touched after the submit, unless the submit has failed: then there will be no packet, and it is ours again.
 void check_submitted(connection* lent, server& s, int returned, const char* call) {
@@ -106,7 +107,9 @@ void check_submitted(connection* lent, server& s, int returned, const char* call
     ++s.seen.submit_failed;
     iocp::report(code, call);
 }
+// [/check_submitted]
 
+// [receive]
 void receive(std::unique_ptr<connection> mine) {
     server& s = mine->belongs_to;
     static_cast<OVERLAPPED&>(*mine) = {};
@@ -117,7 +120,9 @@ void receive(std::unique_ptr<connection> mine) {
     // lent: the connection -> kernel until its packet is dequeued
     check_submitted(lent, s, ::WSARecv(lent->socket.get(), &room, 1, nullptr, &flags, lent, nullptr), "WSARecv");
 }
+// [/receive]
 
+// [send_rest]
 void send_rest(std::unique_ptr<connection> mine) {
     server& s = mine->belongs_to;
     static_cast<OVERLAPPED&>(*mine) = {};
@@ -127,6 +132,7 @@ void send_rest(std::unique_ptr<connection> mine) {
     // lent: the connection -> kernel until its packet is dequeued
     check_submitted(lent, s, ::WSASend(lent->socket.get(), &rest, 1, nullptr, 0, lent, nullptr), "WSASend");
 }
+// [/send_rest]
 // [/submit]
 
 // [advance]
@@ -147,13 +153,16 @@ void advance(std::unique_ptr<connection> mine, DWORD bytes) {
 // [worker]
 void work(server& s) {
     for (;;) {
+        // [dequeue]
         DWORD bytes = 0;
         ULONG_PTR key = 0;
         OVERLAPPED* overlapped = nullptr;
         constexpr DWORD patience_ms = 500;
         const BOOL good = ::GetQueuedCompletionStatus(s.port.get(), &bytes, &key, &overlapped, patience_ms);
         const DWORD code = good ? ERROR_SUCCESS : ::GetLastError();
+        // [/dequeue]
 
+        // [no_operation]
         if (overlapped == nullptr) {
             if (good && key == stop_key) {
                 ++s.seen.posted;
@@ -166,7 +175,9 @@ void work(server& s) {
             iocp::report(code, "GetQueuedCompletionStatus"); // the port is gone: 735 while we waited, 6 before
             return;
         }
+        // [/no_operation]
 
+        // [packet]
         std::unique_ptr<connection> mine{static_cast<connection*>(overlapped)};
         // back: the connection
         if (good) {
@@ -176,6 +187,7 @@ void work(server& s) {
             ++s.seen.packet_failure;
             iocp::report(code, mine->receiving ? "WSARecv" : "WSASend"); // this client is lost; the others are not
         }
+        // [/packet]
     }
 }
 // [/worker]

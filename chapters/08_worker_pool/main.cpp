@@ -137,6 +137,7 @@ struct worker_pool {
         }
     }
 
+    // [stop_packets]
     // One packet per worker: each takes one and takes no other.
     ~worker_pool() {
         for (std::size_t i = 0; i < threads.size(); ++i) {
@@ -149,6 +150,7 @@ struct worker_pool {
             thread.join();
         }
     }
+    // [/stop_packets]
 
     HANDLE port;
     std::vector<std::thread> threads;
