@@ -45,6 +45,7 @@ private:
     type resource_ = Policy::none;
 };
 
+/// How a socket is owned.
 struct socket_policy {
     using type = SOCKET;
     static constexpr type none = INVALID_SOCKET;
@@ -55,6 +56,7 @@ struct socket_policy {
     }
 };
 
+/// How an event is owned that Winsock has made.
 struct event_policy {
     using type = WSAEVENT;
     static constexpr type none = nullptr; // WSA_INVALID_EVENT, without the cast that a constant may not have
@@ -65,6 +67,7 @@ struct event_policy {
     }
 };
 
+/// How any other handle is owned, if NULL means that there is none.
 struct handle_policy {
     using type = HANDLE;
     static constexpr type none = nullptr;

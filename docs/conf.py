@@ -12,7 +12,7 @@ author = "the contributors of IOCP Step by Step"
 copyright = "the contributors; prose CC BY 4.0, code MIT"
 language = "en"
 
-extensions = ["regions", "checks", "cards", "expectations", "markers", "recorded", "contents", "breathe", "sphinx_copybutton"]
+extensions = ["regions", "checks", "cards", "expectations", "markers", "recorded", "contents", "api", "breathe", "sphinx_copybutton"]
 if (HERE / "_ext/lanes.py").exists():
     extensions.append("lanes")
 
@@ -27,8 +27,7 @@ html_last_updated_fmt = None
 # written: -D missing_cards=allow
 missing_cards = "forbid"
 
-# Doxygen's XML is made beside the pages, see docs/build.
-breathe_projects = {"iocp": str(HERE.parent / "build/docs/doxygen/xml")}
+# docs/_ext/api.py runs Doxygen and says where its XML is.
 breathe_default_project = "iocp"
 breathe_domain_by_extension = {"hpp": "cpp"}
 breathe_show_include = False

@@ -1,0 +1,184 @@
+"""The `lanes` directive: figures of threads, kernel and queue, and of who owns which memory when.
+
+    .. lanes:: A receive on a port
+       :name: fig-receive
+
+       lane worker "worker thread"
+       lane kernel "kernel"
+       memory buffer "buffer" mine
+       worker -> kernel: WSARecv | lend buffer
+       worker: returns WSA_IO_PENDING
+       kernel -> worker: the bytes | back buffer
+
+HTML pages get a drawing with the same in words below it; every other format gets the words. Reading the text is in
+lanes_model.py, drawing in lanes_svg.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.errors import SphinxError
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+sys.path.insert(0, str(Path(__file__).parent))
+import lanes_model  # noqa: E402
+import lanes_svg  # noqa: E402
+
+logger = logging.getLogger(__name__)
+STATIC = Path(__file__).parent.parent / "_static"
+
+
+class lanes_figure(nodes.General, nodes.Element):
+    """Holds the `figure` (the model), then a lanes_title and a lanes_words."""
+
+
+class lanes_title(nodes.TextElement):
+    pass
+
+
+class lanes_words(nodes.General, nodes.Element):
+    pass
+
+
+class Lanes(SphinxDirective):
+    required_arguments = 1
+    final_argument_whitespace = True
+    option_spec = {"name": directives.unchanged, "class": directives.class_option}
+    has_content = True
+
+    def run(self):
+        inline, messages = self.state.inline_text(self.arguments[0], self.lineno)
+        title = lanes_title(self.arguments[0], "", *inline)
+        figure, problems = lanes_model.parse(title.astext(), self.content)
+        if problems:
+            return self._report(problems)
+        node = lanes_figure("", title, self._words(figure), classes=self.options.get("class", []))
+        node["figure"] = figure
+        self.set_source_info(node)
+        self.add_name(node)
+        if not node["ids"]:
+            self.state.document.set_id(node)
+        return [node, *messages]
+
+    def _report(self, problems):
+        for index, text in problems:
+            source, line = self.content.items[index] if self.content.items else (self.env.doc2path(self.env.docname), None)
+            where = f"{source}:{line + 1 if line is not None else self.lineno}"
+            logger.error("lanes: %s", text, location=where)
+            self.env.lanes_problems.setdefault(self.env.docname, []).append(where)
+        self.env.note_reread()
+        return []
+
+    @staticmethod
+    def _words(figure):
+        words = lanes_model.in_words(figure)
+        steps = nodes.enumerated_list(enumtype="arabic", prefix="", suffix=".")
+        for step in words.steps:
+            steps += nodes.list_item("", _paragraph(step))
+        node = lanes_words("", _paragraph(words.intro), steps)
+        if words.end:
+            node += _paragraph(words.end)
+        return node
+
+
+def _paragraph(text: str) -> nodes.paragraph:
+    """A paragraph in which names of code are literals."""
+    node = nodes.paragraph()
+    for index, (word, code) in enumerate(lanes_model.words_of(text)):
+        if index:
+            node += nodes.Text(" ")
+        bare = word.rstrip(".,:;") if code else word
+        node += nodes.literal(bare, bare) if code else nodes.Text(word)
+        if len(bare) < len(word):
+            node += nodes.Text(word[len(bare):])
+    return node
+
+
+class WordsInsteadOfDrawing(SphinxPostTransform):
+    """Where a drawing cannot be shown the words stand in its place, as a figure with a caption."""
+
+    default_priority = 200
+
+    def run(self, **kwargs):
+        builder = self.app.builder
+        if builder.format == "html" and builder.name != "epub":
+            return
+        for node in list(self.document.findall(lanes_figure)):
+            title, words = node.children
+            figure = nodes.figure("", *words.children, nodes.caption("", "", *title.children), ids=node["ids"],
+                                  names=node["names"], classes=node["classes"])
+            figure.source, figure.line = node.source, node.line
+            node.replace_self(figure)
+
+
+def visit_figure(self, node):
+    self.body.append(self.starttag(node, "figure", "", CLASS="lanes"))
+
+
+def depart_figure(self, node):
+    self.body.append("</figure>\n")
+
+
+def visit_title(self, node):
+    self.body.append('<figcaption class="lanes-title"><p>')
+    self.add_fignumber(node.parent)
+    self.body.append('<span class="caption-text">')
+
+
+def depart_title(self, node):
+    self.body.append("</span>")
+    self.add_permalink_ref(node.parent, "Link to this figure")
+    self.body.append("</p></figcaption>\n")
+    figure, identifier = node.parent["figure"], node.parent["ids"][0]
+    wide = lanes_svg.draw(figure, identifier, lanes_svg.WIDE)
+    narrow = lanes_svg.draw(figure, identifier, lanes_svg.NARROW)
+    self.body.append(f'<div class="lanes-box">{wide}{narrow}</div>\n{lanes_svg.legend(figure)}\n')
+
+
+def visit_words(self, node):
+    self.body.append('<details class="lanes-words"><summary>The same in words</summary>\n')
+
+
+def depart_words(self, node):
+    self.body.append("</details>\n")
+
+
+def _start(app):
+    app.env.lanes_problems = getattr(app.env, "lanes_problems", {})
+    if str(STATIC) not in map(str, app.config.html_static_path):
+        app.config.html_static_path.append(str(STATIC))
+
+
+def _purge(app, env, docname):
+    env.lanes_problems.pop(docname, None)
+
+
+def _merge(app, env, docnames, other):
+    env.lanes_problems.update(other.lanes_problems)
+
+
+def _fail(app, exception):
+    problems = [where for places in app.env.lanes_problems.values() for where in places]
+    if problems and exception is None:
+        raise SphinxError(f"figures that cannot be drawn: {', '.join(problems)}")
+
+
+def setup(app):
+    html = {"html": (visit_figure, depart_figure)}
+    app.add_enumerable_node(lanes_figure, "figure", lambda node: node.children[0].astext(), **html)
+    app.add_node(lanes_title, html=(visit_title, depart_title))
+    app.add_node(lanes_words, html=(visit_words, depart_words))
+    app.add_directive("lanes", Lanes)
+    app.add_post_transform(WordsInsteadOfDrawing)
+    app.add_css_file("lanes.css")
+    app.connect("builder-inited", _start)
+    app.connect("env-purge-doc", _purge)
+    app.connect("env-merge-info", _merge)
+    app.connect("build-finished", _fail)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
