@@ -87,6 +87,7 @@ void echo(SOCKET client) {
 // [serve]
 [[noreturn]] void serve(SOCKET listener) {
     for (;;) {
+        // [take]
         const SOCKET client = ::accept(listener, nullptr, nullptr);
         if (client == INVALID_SOCKET) {
             const int code = ::WSAGetLastError();
@@ -95,13 +96,16 @@ void echo(SOCKET client) {
             }
             iocp::fail(code, "accept");
         }
+        // [/take]
 
+        // [no_delay]
         // Send small answers at once, and do not wait for more to put into the same packet (Nagle's algorithm).
         const BOOL yes = TRUE;
         if (::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, reinterpret_cast<const char*>(&yes), sizeof yes) ==
             SOCKET_ERROR) {
             iocp::report(::WSAGetLastError(), "setsockopt TCP_NODELAY");
         }
+        // [/no_delay]
 
         echo(client); // until this client has left, every other client waits
         if (::closesocket(client) == SOCKET_ERROR) {

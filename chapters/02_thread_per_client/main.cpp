@@ -61,12 +61,14 @@ bool wait_readable(SOCKET socket) {
 
 // [echo]
 void echo(SOCKET client) {
+    // [give_up]
     // A client that never reads blocks send(). After this time-out the client is given up, and with it its socket.
     const DWORD patience_ms = 1500;
     if (::setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, reinterpret_cast<const char*>(&patience_ms),
                      sizeof patience_ms) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "setsockopt SO_SNDTIMEO");
     }
+    // [/give_up]
 
     char buffer[4096];
     while (wait_readable(client)) {

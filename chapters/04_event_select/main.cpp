@@ -119,6 +119,7 @@ void look_at(client& c) {
 
 // [accept]
 void accept_all(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
+    // [reset]
     // The same as above in two calls, in the one right order: a client that comes in between sets the event again.
     if (!::WSAResetEvent(event)) {
         iocp::fail(::WSAGetLastError(), "WSAResetEvent");
@@ -127,6 +128,7 @@ void accept_all(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
     if (::WSAEnumNetworkEvents(listener, nullptr, &seen) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
     }
+    // [/reset]
     while (clients.size() < max_clients) {
         try {
             iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
