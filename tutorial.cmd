@@ -137,7 +137,25 @@ echo tutorial: check does not know %~1; what is meant for the program comes afte
 exit /b 2
 
 :docs
-echo tutorial: the site is not there yet. 1>&2
+if not "%~1"=="" goto docs_unknown
+where doxygen >nul 2>&1
+if errorlevel 1 goto no_doxygen
+py -c "import sphinx, furo, breathe, sphinx_copybutton" >nul 2>&1
+if errorlevel 1 goto no_sphinx
+if exist build\docs\html rmdir /s /q build\docs\html
+if exist build\docs\doctrees rmdir /s /q build\docs\doctrees
+py -m sphinx -q -W --keep-going -b html -d build\docs\doctrees docs build\docs\html 1>&2
+if errorlevel 1 exit /b 1
+echo %CD%\build\docs\html\index.html
+exit /b 0
+:docs_unknown
+echo tutorial: docs does not know %~1; it takes nothing 1>&2
+exit /b 2
+:no_doxygen
+echo tutorial: there is no doxygen here. To install it: winget install DimitriVanHeesch.Doxygen 1>&2
+exit /b 1
+:no_sphinx
+echo tutorial: there is no Sphinx here. To install it: py -m pip install sphinx furo breathe sphinx-copybutton 1>&2
 exit /b 1
 
 rem One line of the list: what it says, and yes for the short route.
