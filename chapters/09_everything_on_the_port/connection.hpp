@@ -47,6 +47,7 @@ public:
     connection& operator=(const connection&) = delete;
 
     // [count]
+    // [run]
     // Every step of a connection is made here, and here is the one place where it ends: closed, and the last of its
     // operations is back. Before that the kernel may still write to it; after that no packet can lead to it.
     template <class Step>
@@ -63,12 +64,16 @@ public:
             // back: the connection
         }
     }
+    // [/run]
 
+    // [start]
     static void start(std::unique_ptr<connection> fresh) {
         // lent: the connection -> kernel until it is closed and its last operation is back
         run(*fresh.release(), [] {});
     }
+    // [/start]
 
+    // [completed]
     static void completed(connection_operation& operation, DWORD bytes, DWORD code) {
         connection& c = operation.owner;
         run(c, [&] {
@@ -90,6 +95,7 @@ public:
             }
         });
     }
+    // [/completed]
     // [/count]
 
     // Its operations come back all the same, as failures.
@@ -123,6 +129,7 @@ private:
     // [/move_on]
 
     // [submit]
+    // [submit_receive]
     void submit_receive() {
         receive_.clear();
         WSABUF room{buffer_size, inbox_};
@@ -130,6 +137,7 @@ private:
         // lent: receive_, the inbox -> kernel until the packet is dequeued
         after_submit(receive_, ::WSARecv(socket_.get(), &room, 1, nullptr, &flags, &receive_, nullptr), "WSARecv");
     }
+    // [/submit_receive]
 
     void submit_send() {
         send_.clear();
@@ -138,6 +146,7 @@ private:
         after_submit(send_, ::WSASend(socket_.get(), &rest, 1, nullptr, 0, &send_, nullptr), "WSASend");
     }
 
+    // [after_submit]
     // The packet may have been dequeued already, but its worker waits for the lock that we hold. So, unlike in
     // chapter 08, the connection may still be touched here.
     void after_submit(connection_operation& operation, int returned, const char* call) {
@@ -151,6 +160,7 @@ private:
         iocp::report(code, call);
         close();
     }
+    // [/after_submit]
     // [/submit]
 
     // [state]

@@ -42,6 +42,7 @@ public:
         top_up();
     }
 
+    // [top_up]
     // An accept that could not be armed must be tried again, or one day nobody can come in. So this is called whenever
     // something may have changed for the better: a packet came, perhaps of a connection that left; time has passed.
     void top_up() {
@@ -54,7 +55,9 @@ public:
             std::fprintf(stderr, "%s\n", problem.what());
         }
     }
+    // [/top_up]
 
+    // [take]
     // The accepted socket, or none if that accept has failed.
     iocp::unique_socket take(accept_operation* lent, DWORD code) {
         const auto mine = iocp::take_back<accept_operation>(lent);
@@ -69,11 +72,13 @@ public:
         iocp::update_accept_context(mine->socket.get(), listener_.get());
         return std::move(mine->socket);
     }
+    // [/take]
 
     void close() { listener_.reset(); } // its accepts come back all the same, as failures
     bool all_back() const { return armed_ == 0; }
 
 private:
+    // [arm]
     void submit() {
         auto mine = std::make_unique<accept_operation>();
         mine->socket = iocp::overlapped_socket(family_);
@@ -90,6 +95,7 @@ private:
             }
         }
     }
+    // [/arm]
 
     iocp::unique_socket listener_;
     int family_;
@@ -108,6 +114,7 @@ public:
     const iocp::unique_handle& port() const { return port_; }
 
     // [dispatch]
+    // [work]
     void work() {
         for (;;) {
             constexpr DWORD retry_ms = 1000;
@@ -123,7 +130,9 @@ public:
             accepts_.top_up();
         }
     }
+    // [/work]
 
+    // [by_kind]
     void dispatch(io_operation* operation, const iocp::packet& packet) {
         switch (operation->what) {
         case kind::accept:
@@ -135,7 +144,9 @@ public:
             break;
         }
     }
+    // [/by_kind]
 
+    // [accepted]
     void accepted(accept_operation* lent, DWORD code) {
         try {
             iocp::unique_socket socket = accepts_.take(lent, code);
@@ -150,6 +161,7 @@ public:
             std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
         }
     }
+    // [/accepted]
     // [/dispatch]
 
     // [stop]
@@ -182,6 +194,7 @@ private:
 
 } // namespace
 
+// [main]
 int main(int argc, char** argv) {
     iocp::server_options options;
     unsigned workers = std::max(1U, std::thread::hardware_concurrency());
@@ -207,3 +220,4 @@ int main(int argc, char** argv) {
         return 1;
     }
 }
+// [/main]

@@ -48,6 +48,7 @@ public:
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
+    // [run]
     template <class Step>
     static void run(connection& c, Step step) {
         bool last = false;
@@ -62,6 +63,7 @@ public:
             // back: the connection
         }
     }
+    // [/run]
 
     static void start(std::unique_ptr<connection> fresh) {
         // lent: the connection -> kernel until it is closed and its last operation is back
@@ -100,6 +102,7 @@ public:
     // [/completed]
 
     // [look]
+    // [idle]
     // The main thread looks at every connection now and then. It only cancels and closes, it submits nothing: so an
     // operation that is in flight stays counted, and its packet ends the connection as ever.
     void let_go_if_idle(clock_type::time_point now, clock_type::duration limit) {
@@ -113,7 +116,9 @@ public:
             close(); // it does not take what we send, or does not leave: no more patience
         }
     }
+    // [/idle]
 
+    // [quiet]
     // For the end of the server: a connection that is busy may go on, and ends when it has become quiet.
     void finish_if_quiet(clock_type::time_point now, clock_type::time_point stopped_at) {
         const std::lock_guard lock{lock_};
@@ -122,6 +127,7 @@ public:
             finish();
         }
     }
+    // [/quiet]
 
     void close_now() {
         const std::lock_guard lock{lock_};
@@ -212,6 +218,7 @@ private:
         close();
     }
 
+    // [state]
     static constexpr ULONG buffer_size = 8 * 1024;
 
     iocp::unique_socket socket_;
@@ -231,4 +238,5 @@ private:
     phase phase_ = phase::open;
     clock_type::time_point progress_ = clock_type::now(); // when bytes moved last, in either direction
     clock_type::time_point echoed_{};                     // when a send ended last
+    // [/state]
 };

@@ -117,6 +117,7 @@ private:
         }
     }
 
+    // [accepted]
     void accepted(iocp::accept_operation* lent, DWORD code) {
         try {
             iocp::unique_socket socket = accepts_.take(lent, stopping_ ? ERROR_OPERATION_ABORTED : code);
@@ -134,6 +135,7 @@ private:
             std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
         }
     }
+    // [/accepted]
 
     const iocp::unique_handle port_ = iocp::make_port(0);
     std::atomic<bool> stopping_{false};
@@ -143,6 +145,7 @@ private:
 
 } // namespace
 
+// [main]
 int main(int argc, char** argv) {
     iocp::server_options options;
     unsigned workers = std::max(1U, std::thread::hardware_concurrency());
@@ -175,3 +178,4 @@ int main(int argc, char** argv) {
         return 1;
     }
 }
+// [/main]

@@ -60,6 +60,7 @@ public:
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
+    // [run]
     template <class Step>
     static void run(connection& c, Step step) {
         bool last = false;
@@ -79,6 +80,7 @@ public:
             // back: the connection
         }
     }
+    // [/run]
 
     static void start(std::unique_ptr<connection> fresh) {
         // lent: the connection -> kernel until it is closed and its last operation is back
@@ -248,6 +250,7 @@ private:
     }
     // [/zero_byte]
 
+    // [submit_receive]
     void submit_receive() {
         if (!inbox_) {
             inbox_.reset(new (std::nothrow) char[buffer_size]);
@@ -264,6 +267,7 @@ private:
         const int returned = ::WSARecv(socket_.get(), &room, 1, &bytes, &flags, &receive_, nullptr);
         after_submit(receive_, returned, bytes, "WSARecv");
     }
+    // [/submit_receive]
 
     void submit_send() {
         send_.clear();
@@ -300,6 +304,7 @@ private:
     }
     // [/after_submit]
 
+    // [state]
     static constexpr ULONG buffer_size = 8 * 1024;
     static constexpr int fair_share = 16; // turns on one connection before the others have theirs
 
@@ -325,4 +330,5 @@ private:
     phase phase_ = phase::open;
     clock_type::time_point progress_ = clock_type::now(); // when bytes moved last, in either direction
     clock_type::time_point echoed_{};                     // when a send ended last
+    // [/state]
 };

@@ -110,6 +110,7 @@ public:
     }
 
     // [batch]
+    // [take_batch]
     // Several packets with one call. How many? No more than this worker's share of the work, or it would hold packets
     // that another worker is waiting for.
     void work_in_batches(unsigned workers) {
@@ -139,7 +140,9 @@ public:
             accepts_.top_up();
         }
     }
+    // [/take_batch]
 
+    // [entry]
     void dispatch_entry(const OVERLAPPED_ENTRY& entry) {
         auto* const operation = static_cast<iocp::typed_operation*>(entry.lpOverlapped);
         if (operation->what != kind::accept) {
@@ -153,13 +156,16 @@ public:
         const int code = good ? 0 : ::WSAGetLastError();
         accepted(static_cast<iocp::accept_operation*>(operation), static_cast<DWORD>(code));
     }
+    // [/entry]
 
+    // [pass_on]
     void pass_on_stop() {
         while (!::PostQueuedCompletionStatus(port_.get(), 0, iocp::stop_worker_key, nullptr)) {
             iocp::report(::GetLastError(), "PostQueuedCompletionStatus");
             ::Sleep(100); // short of memory for a packet; without it a worker would never end
         }
     }
+    // [/pass_on]
     // [/batch]
 
     // [drain]
@@ -192,6 +198,7 @@ private:
         }
     }
 
+    // [accepted]
     void accepted(iocp::accept_operation* lent, DWORD code) {
         try {
             iocp::unique_socket socket = accepts_.take(lent, stopping_ ? ERROR_OPERATION_ABORTED : code);
@@ -210,6 +217,7 @@ private:
             std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
         }
     }
+    // [/accepted]
 
     const iocp::unique_handle port_ = iocp::make_port(0);
     connection_settings settings_;

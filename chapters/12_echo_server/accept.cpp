@@ -25,6 +25,7 @@ acceptor::acceptor(iocp::unique_socket listening, int family, const iocp::unique
 }
 
 // [top_up]
+// [arm]
 void acceptor::top_up() {
     const std::lock_guard lock{lock_};
     try {
@@ -41,7 +42,9 @@ void acceptor::top_up() {
         std::fprintf(stderr, "no memory for an accept\n"); // tried again, as any other
     }
 }
+// [/arm]
 
+// [submit]
 void acceptor::submit() {
     auto mine = std::make_unique<iocp::accept_operation>();
     mine->socket = iocp::overlapped_socket(family_);
@@ -60,6 +63,7 @@ void acceptor::submit() {
         }
     }
 }
+// [/submit]
 // [/top_up]
 
 // [take]
@@ -87,6 +91,7 @@ acceptor::arrival acceptor::take(const completion& ended) {
     return newcomer;
 }
 
+// [left]
 void acceptor::left() {
     {
         const std::lock_guard lock{lock_};
@@ -94,6 +99,7 @@ void acceptor::left() {
     }
     top_up();
 }
+// [/left]
 // [/take]
 
 // [stop_accepting]

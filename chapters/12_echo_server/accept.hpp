@@ -17,6 +17,7 @@
 
 class acceptor;
 
+// [admission]
 // A place under --max-connections. Who holds it is a client; when it goes, the next one may come.
 class admission {
 public:
@@ -32,6 +33,7 @@ public:
 private:
     acceptor* from_ = nullptr;
 };
+// [/admission]
 
 class acceptor {
 public:

@@ -54,6 +54,7 @@ void connection::cancel_receive() {
     }
 }
 
+// [was_cancelled]
 // Was it we who ended this operation? The code alone does not tell: 995 has other causes, so our own flags decide.
 bool connection::was_cancelled(connection_operation& operation) {
     if (operation.what != iocp::kind::receive) {
@@ -70,6 +71,7 @@ bool connection::was_cancelled(connection_operation& operation) {
     }
     return false;
 }
+// [/was_cancelled]
 
 void connection::close() {
     phase_ = phase::closed;

@@ -17,6 +17,7 @@ connection::~connection() {
 }
 
 // [count]
+// [run]
 // Every step of a connection is made here, and here is the one place where it ends: closed, and the last of its
 // operations is back. Before that the kernel may still write to it; after that no packet can lead to it.
 template <class Step>
@@ -38,12 +39,14 @@ void connection::run(connection& c, worker& here, Step step) {
         // back: the connection
     }
 }
+// [/run]
 
 void connection::start(std::unique_ptr<connection> fresh, worker& here) {
     // lent: the connection -> kernel until it is closed and its last operation is back
     run(*fresh.release(), here, [] {});
 }
 
+// [completed]
 void connection::completed(const completion& ended, worker& here) {
     auto& operation = *static_cast<connection_operation*>(ended.operation);
     connection& c = operation.owner;
@@ -64,6 +67,7 @@ void connection::completed(const completion& ended, worker& here) {
         c.apply(operation, ended.bytes);
     });
 }
+// [/completed]
 // [/count]
 
 // [result]

@@ -33,6 +33,7 @@ enum class phase {
 };
 // [/phase]
 
+// [glance]
 // What a tick knows when it looks at a connection.
 struct glance {
     clock_type::time_point now;
@@ -42,6 +43,7 @@ struct glance {
     clock_type::time_point stopped_at{};
     bool out_of_time = false;
 };
+// [/glance]
 
 // It is lent to the kernel as a whole, from start() until it is closed and the last of its operations is back.
 class connection {
@@ -84,6 +86,7 @@ private:
     static constexpr ULONG buffer_size = 16 * 1024;
     static constexpr int fair_share = 16; // steps on one connection before its worker looks at the port again
 
+    // [state]
     const admission ticket_; // its place under --max-connections
     iocp::unique_socket socket_;
     iocp::live_set<connection>& siblings_;
@@ -109,4 +112,5 @@ private:
     phase phase_ = phase::open;
     clock_type::time_point progress_ = clock_type::now(); // when bytes moved last, in either direction
     clock_type::time_point echoed_{};                     // when a send ended last
+    // [/state]
 };

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+// [ledger]
 // Every submit and every packet of our own adds one to `outstanding`; it is taken off when the operation is handled,
 // not when its packet is dequeued. So what lies in a batch or in a worker's own queue is counted too, and zero means:
 // nobody holds a pointer to anything.
@@ -15,3 +16,4 @@ struct ledger {
     std::atomic<std::uint64_t> parked{0};
     std::atomic<std::uint64_t> bytes{0};
 };
+// [/ledger]

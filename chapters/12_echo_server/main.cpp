@@ -95,6 +95,7 @@ void keep_time(server& s, const settings& how, const ledger& books, const iocp::
 
 } // namespace
 
+// [main]
 int main(int argc, char** argv) {
     settings how;
     const auto options = read_options(argc, argv, how);
@@ -114,3 +115,4 @@ int main(int argc, char** argv) {
         return 1;
     }
 }
+// [/main]

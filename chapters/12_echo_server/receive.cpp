@@ -23,6 +23,7 @@ void connection::submit_receive() {
     after_submit(receive_, returned, bytes);
 }
 
+// [received]
 void connection::received(DWORD bytes) {
     parking_ = false; // the cancel came too late, if there was one: this is a receive like any other
     if (probing_) {
@@ -33,6 +34,7 @@ void connection::received(DWORD bytes) {
     waiting_ = phase_ == phase::lingering ? 0 : bytes;
     input_over_ = bytes == 0;
 }
+// [/received]
 // [/receive]
 
 // [probe]

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+// [settings]
 struct settings {
     unsigned workers = 1;             // main() asks for the number of processors
     unsigned accepts = 16;            // accepts that wait for clients
@@ -16,6 +17,7 @@ struct settings {
     bool no_skip = false;
     bool no_parking = false;
 };
+// [/settings]
 
 using clock_type = std::chrono::steady_clock;
 

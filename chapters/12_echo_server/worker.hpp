@@ -12,6 +12,7 @@ class server;
 
 enum completion_key : ULONG_PTR { listener_key = 1, client_key = 2, tick_key = 3 }; // and iocp::stop_worker_key
 
+// [completion]
 // One operation that has ended.
 struct completion {
     iocp::typed_operation* operation = nullptr; // null: a packet of our own
@@ -20,6 +21,7 @@ struct completion {
     DWORD code = ERROR_SUCCESS;
     bool code_is_known = true; // not so for an entry of a batch: there the operation must be asked
 };
+// [/completion]
 
 class worker {
 public:
@@ -32,11 +34,13 @@ public:
     // Returns false when the port is gone.
     bool step(DWORD wait_ms);
 
+    // [later]
     // For an operation that has succeeded at once in skip mode, after its connection has had its fair share: no packet
     // will come for it, so it waits here until this worker has looked at its port again.
     void later(iocp::typed_operation& operation, DWORD bytes) {
         left_over_.push_back({&operation, client_key, bytes, ERROR_SUCCESS, true});
     }
+    // [/later]
 
     const iocp::unique_handle& port() const { return port_; }
 
