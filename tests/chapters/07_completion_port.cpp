@@ -68,5 +68,5 @@ TEST_CASE("each submit that was not refused has brought one packet") {
     check_stops(running);
     CHECK(tally(running, "submit immediate") + tally(running, "submit pending") ==
           tally(running, "packet success") + tally(running, "packet failure"));
-    CHECK(tally(running, "packet failure") >= 2);
+    CHECK(tally(running, "packet failure") >= 1); // the receive; a send that was cancelled half-way may be a success
 }
