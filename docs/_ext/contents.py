@@ -8,7 +8,7 @@ import sources
 
 
 def tree(env, pages, caption):
-    found = [page for page in pages if page in env.found_docs]
+    found = [page for page in pages if page in env.found_docs and page != env.docname]
     for page in pages:
         env.note_dependency(env.doc2path(page))
     result = addnodes.toctree(parent=env.docname, entries=[(None, page) for page in found], includefiles=found,
