@@ -5,6 +5,7 @@
 namespace iocp {
 
 void worker_pool::start(const unique_handle& port, unsigned count, const std::function<void()>& work) {
+    members_.reserve(members_.size() + count); // so that no thread exists that is not in the list
     for (unsigned i = 0; i < count; ++i) {
         members_.push_back({port.get(), std::thread{work}});
     }

@@ -120,9 +120,10 @@ public:
         DWORD code = ERROR_SUCCESS;
         {
             const std::lock_guard lock{c.lock_};
+            DWORD ignored = 0; // the entry has the count
             DWORD flags = 0;
             if (c.phase_ != phase::closed &&
-                !::WSAGetOverlappedResult(c.socket_.get(), &operation, &bytes, FALSE, &flags)) {
+                !::WSAGetOverlappedResult(c.socket_.get(), &operation, &ignored, FALSE, &flags)) {
                 code = static_cast<DWORD>(::WSAGetLastError());
             }
         }
@@ -213,6 +214,10 @@ private:
             !input_over_) {
             settings_.zero_byte && !readable_ ? submit_probe() : submit_receive();
         }
+        if (probing_ && begin_ == end_) { // nothing to send, and nothing lent but the probe
+            inbox_.reset();
+            outbox_.reset();
+        }
     }
     // [/move_on]
 
@@ -235,10 +240,6 @@ private:
     // Lends no byte of memory but the operation itself. It ends when there is something to receive, and leaves it
     // there. So a connection that is idle needs no buffer.
     void submit_probe() {
-        if (begin_ == end_) {
-            inbox_.reset();
-            outbox_.reset();
-        }
         probing_ = true;
         receive_.clear();
         WSABUF nothing{0, nullptr};

@@ -4,6 +4,7 @@
 #include "tests/support/chapter.hpp"
 #include "tests/support/flood.hpp"
 #include "tests/support/options.hpp"
+#include "tests/support/pattern.hpp"
 
 #include <doctest/doctest.h>
 
@@ -96,4 +97,25 @@ TEST_CASE("with skip mode and one worker busy clients do not starve a quiet one"
     for (int i = 0; i < 20; ++i) {
         REQUIRE(quiet_one.exchange("my turn") == "my turn");
     }
+}
+
+TEST_CASE("with --zero-byte clients that have spoken and are silent hold no buffers") {
+    if (needs_more_than_a_port("--zero-byte")) {
+        return;
+    }
+    constexpr std::size_t count = 300;
+    const std::string word = pattern(8000);
+    const auto memory_with = [&](const std::vector<std::wstring>& switches) {
+        server running(switches);
+        std::vector<client> silent;
+        for (std::size_t i = 0; i < count; ++i) {
+            silent.emplace_back(running.where());
+            REQUIRE(silent.back().exchange(word) == word);
+        }
+        const std::size_t bytes = running.memory();
+        check_stops(running);
+        return bytes;
+    };
+    // Without the switch each of them keeps two buffers of 8 KiB; with it none, not even the one that was sent last.
+    CHECK(memory_with({L"--zero-byte"}) + count * 12 * 1024 < memory_with({}));
 }
