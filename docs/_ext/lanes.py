@@ -31,7 +31,7 @@ import lanes_model  # noqa: E402
 import lanes_svg  # noqa: E402
 
 logger = logging.getLogger(__name__)
-STATIC = Path(__file__).parent.parent / "_static"
+STATIC = Path(__file__).resolve().parent.parent / "_static"
 
 
 class lanes_figure(nodes.General, nodes.Element):
@@ -90,13 +90,10 @@ class Lanes(SphinxDirective):
 def _paragraph(text: str) -> nodes.paragraph:
     """A paragraph in which names of code are literals."""
     node = nodes.paragraph()
-    for index, (word, code) in enumerate(lanes_model.words_of(text)):
-        if index:
+    for index, word in enumerate(lanes_model.words_of(text)):
+        if index and not word.glued:
             node += nodes.Text(" ")
-        bare = word.rstrip(".,:;") if code else word
-        node += nodes.literal(bare, bare) if code else nodes.Text(word)
-        if len(bare) < len(word):
-            node += nodes.Text(word[len(bare):])
+        node += nodes.literal(word.text, word.text) if word.code else nodes.Text(word.text)
     return node
 
 
@@ -111,8 +108,10 @@ class WordsInsteadOfDrawing(SphinxPostTransform):
             return
         for node in list(self.document.findall(lanes_figure)):
             title, words = node.children
-            figure = nodes.figure("", *words.children, nodes.caption("", "", *title.children), ids=node["ids"],
-                                  names=node["names"], classes=node["classes"])
+            caption = nodes.caption("", "", *title.children)
+            # HTML writers (epub) take what follows a caption for a part of it.
+            parts = [*words.children, caption] if builder.format == "html" else [caption, *words.children]
+            figure = nodes.figure("", *parts, ids=node["ids"], names=node["names"], classes=node["classes"])
             figure.source, figure.line = node.source, node.line
             node.replace_self(figure)
 
@@ -151,7 +150,7 @@ def depart_words(self, node):
 
 def _start(app):
     app.env.lanes_problems = getattr(app.env, "lanes_problems", {})
-    if str(STATIC) not in map(str, app.config.html_static_path):
+    if STATIC not in [(Path(app.confdir) / path).resolve() for path in app.config.html_static_path]:
         app.config.html_static_path.append(str(STATIC))
 
 

@@ -131,7 +131,7 @@ class Figure:
                     raise FigureError(f"unknown memory '{name}' ({_known('memory', self._states)})")
                 new = _STEPS.get((action, states[name]))
                 if new is None:
-                    raise FigureError(f"cannot {action} '{name}' here: it is {_STATE_WORDS[states[name]]}")
+                    raise FigureError(f"'{action} {name}' does not fit: {name} is {_STATE_WORDS[states[name]]} here")
                 states[name] = new
                 changes.append(Change(name, action, new))
         self._states = states
@@ -240,24 +240,46 @@ def _parse_line(figure: Figure, line: str) -> None:
 
 # --- texts: words, and which of them are code
 
+
+@dataclass(frozen=True)
+class Word:
+    text: str
+    code: bool = False
+    glued: bool = False  # to the word before it, without a space
+
+
 _BACKTICKS = re.compile(r"(`+)(.+?)\1")
-_NAME_OF_CODE = re.compile(
-    r"^(?!IPv[46]\b)(?:\w*[a-z0-9][A-Z]\w*|[A-Z]{2,}[a-z]\w*|\w*\w_\w+|[A-Z]{8,}|\w+\(.*\))$")
+_PIECES = re.compile(r"""^(["'(]*)(\w+\([^()]*\)|.*?)((?:'s)?[.,:;!?"')]*)$""")
+_CODE = re.compile(
+    r"^(?:[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z][a-z]\w*|[A-Z]{2,}[a-z]\w{2,}|[A-Za-z]\w*_\w+"
+    r"|WSA[A-Z]+|[A-Z]{8,}|SOCKET|HANDLE|NULL|\w+\(.*\))$")
 
 
-def words_of(text: str) -> list[tuple[str, bool]]:
-    """The words of a text, each with whether it is code: in backticks, or a name such as WSARecv or SO_SNDBUF."""
-    words = []
+def words_of(text: str) -> list[Word]:
+    """The words of a text; code is what stands in backticks, and names such as WSARecv or SO_SNDBUF."""
+    words: list[Word] = []
     end = 0
     for match in _BACKTICKS.finditer(text):
-        words += _plain_words(text[end:match.start()])
-        words += [(word, True) for word in match[2].split()]
+        _add_plain(words, text, end, match.start())
+        glued = match.start() > 0 and not text[match.start() - 1].isspace()
+        for index, word in enumerate(match[2].split()):
+            words.append(Word(word, True, glued and index == 0))
         end = match.end()
-    return words + _plain_words(text[end:])
+    _add_plain(words, text, end, len(text))
+    return words
 
 
-def _plain_words(text: str) -> list[tuple[str, bool]]:
-    return [(word, bool(_NAME_OF_CODE.match(word.strip(".,:;!?\"'")))) for word in text.split()]
+def _add_plain(words: list[Word], text: str, start: int, end: int) -> None:
+    for match in re.finditer(r"\S+", text[start:end]):
+        glued = match.start() == 0 and start > 0
+        before, middle, after = _PIECES.match(match[0]).groups()
+        if not _CODE.match(middle):
+            words.append(Word(match[0], False, glued))
+            continue
+        for piece, code in ((before, False), (middle, True), (after, False)):
+            if piece:
+                words.append(Word(piece, code, glued))
+                glued = True
 
 
 # --- the figure in words

@@ -18,16 +18,17 @@ class Style:
     width: float  # the figure grows beyond it only when its lanes cannot stand closer
     font: float
     head_font: float
+    head_pad: float
     head_width: float  # labels of lanes are broken to this width
     lane_gap: float  # wanted between the middles of two lanes, when there is room
     text_width: float  # texts are broken to this width, or to the arrow's length
     bar: float
     bar_gap: float
-    upright_labels: bool  # labels of memory stand over their bars, as lines of text
+    upright_labels: bool  # labels of memory are lines of text over their bars, if there is room for it
 
 
-WIDE = Style("wide", 690, 13.5, 13.5, 132, 200, 230, 18, 12, True)
-NARROW = Style("narrow", 334, 12.5, 11.5, 72, 120, 250, 14, 6, False)
+WIDE = Style("wide", 690, 13.5, 13.5, 9, 132, 200, 230, 18, 12, True)
+NARROW = Style("narrow", 318, 12.5, 11.5, 5, 72, 120, 250, 14, 6, False)
 
 GUTTER = 24  # the numbers of the rows
 PAD = 8
@@ -44,7 +45,8 @@ def _width(text: str, size: float, code: bool = False) -> float:
 
 
 def _line_width(line, size: float) -> float:
-    return sum(_width(word, size, code) for word, code in line) + max(0, len(line) - 1) * 0.32 * size
+    return sum(_width(word.text, size, word.code) + (0 if word.glued or not index else 0.32 * size)
+               for index, word in enumerate(line))
 
 
 def _break(text: str, size: float, width: float):
@@ -61,11 +63,22 @@ def _break(text: str, size: float, width: float):
 
 def _fill(words, size: float, width: float):
     lines = [[]]
-    for word in words:
-        if lines[-1] and _line_width(lines[-1] + [word], size) > width:
+    for group in _groups(words):
+        if lines[-1] and _line_width(lines[-1] + group, size) > width:
             lines.append([])
-        lines[-1].append(word)
+        lines[-1] += group
     return lines
+
+
+def _groups(words):
+    """Words that no line may part."""
+    groups = []
+    for word in words:
+        if word.glued and groups:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return groups
 
 
 def _clamp(value: float, low: float, high: float) -> float:
@@ -84,13 +97,15 @@ class _Svg:
 
     def line(self, words, x: float, y: float, css: str, anchor: str = "middle", **attributes) -> None:
         runs = []
-        for word, code in words:
-            if runs and runs[-1][1] == code:
-                runs[-1][0] += " " + word
+        for index, word in enumerate(words):
+            space = " " if index and not word.glued else ""
+            if runs and runs[-1][1] == word.code:
+                runs[-1][0] += space + word.text
+            elif runs and word.code:  # a space is of the width of the plain font
+                runs[-1][0] += space
+                runs.append([word.text, True])
             else:
-                if runs:
-                    runs[-1][0] += " "
-                runs.append([word, code])
+                runs.append([space + word.text, word.code])
         content = "".join(f'<tspan class="lanes-code">{escape(run)}</tspan>' if code else escape(run)
                           for run, code in runs)
         self.add("text", css, content, x=float(x), y=float(y), text_anchor=anchor, **attributes)
@@ -117,11 +132,11 @@ class _Drawing:
     def _place_columns(self) -> None:
         style, lanes = self.style, self.figure.lanes
         self.heads = [_break(lane.label, style.head_font, style.head_width) for lane in lanes]
-        widths = [max(_line_width(line, style.head_font) for line in head) * 1.06 + 2 * PAD for head in self.heads]
+        widths = [max(_line_width(line, style.head_font) for line in head) * 1.12 + 2 * style.head_pad for head in self.heads]
         self.head_widths = widths
         self._place_labels_of_memory()
 
-        least = [(a + b) / 2 + 8 for a, b in zip(widths, widths[1:])]
+        least = [(a + b) / 2 + style.head_pad for a, b in zip(widths, widths[1:])]
         wanted = [max(gap, style.lane_gap) for gap in least]
         room = style.width - GUTTER - self.memory_width - (widths[0] + widths[-1]) / 2
         spare = room - sum(least)
@@ -145,12 +160,15 @@ class _Drawing:
     def _place_labels_of_memory(self) -> None:
         style = self.style
         size = style.head_font - 1
+        columns = [max(_line_width(line, size) for line in _break(memory.label, size, 84)) * 1.06
+                   for memory in self.figure.memories]
+        self.upright_labels = style.upright_labels and sum(columns) + style.bar_gap * len(columns) < style.width * 0.34
         self.bar_offsets, self.labels = [], []
-        x = 22 if style.upright_labels else 14
+        x = 22 if style.upright_labels else 12
         for memory in self.figure.memories:
-            label = _break(memory.label, size, 84 if style.upright_labels else 96)
+            label = _break(memory.label, size, 84 if self.upright_labels else 100)
             self.labels.append(label)
-            width = max(_line_width(line, size) for line in label) * 1.06 if style.upright_labels else \
+            width = max(_line_width(line, size) for line in label) * 1.06 if self.upright_labels else \
                 len(label) * self.head_line
             column = max(width, style.bar) + style.bar_gap
             self.bar_offsets.append(x + column / 2)
@@ -161,11 +179,11 @@ class _Drawing:
         style = self.style
         head_height = max(len(head) for head in self.heads) * self.head_line + 12
         for label in self.labels:
-            need = len(label) * self.head_line if style.upright_labels else \
+            need = len(label) * self.head_line if self.upright_labels else \
                 max(_line_width(line, style.head_font - 1) for line in label) * 1.06
             head_height = max(head_height, need + 4)
         self.head_bottom = 2 + head_height
-        y = self.head_bottom + 14
+        y = self.head_bottom + (20 if self.figure.memories else 14)  # room for the owner's word at the top of a bar
         self.rows = []
         for event in self.figure.events:
             row = self._row(event, y)
@@ -205,14 +223,14 @@ class _Drawing:
         self._draw_guides()
         self._draw_bars()
         for number, row in enumerate(self.rows, 1):
-            self.out.line([(str(number), False)], GUTTER - 12, row["at"] + self.style.font * 0.3, "lanes-number", "end")
+            self.out.line([model.Word(str(number))], GUTTER - 12, row["at"] + self.style.font * 0.3, "lanes-number", "end")
             (self._draw_note if row["event"].target is None else self._draw_arrow)(row)
         words = model.in_words(self.figure)
         pattern = (f'<defs><pattern id="{self.id}-lent" width="6" height="6" patternUnits="userSpaceOnUse" '
                    'patternTransform="rotate(45)"><path class="lanes-stripe" d="M1.5 0V6"/></pattern></defs>')
         return (f'<svg class="lanes-svg lanes-{self.style.name}" role="img" xmlns="http://www.w3.org/2000/svg" '
                 f'viewBox="0 0 {self.width:.0f} {self.height:.0f}" width="{self.width:.0f}" '
-                f'height="{self.height:.0f}" aria-labelledby="{self.id}-title" aria-describedby="{self.id}-desc">'
+                f'height="{self.height:.0f}" style="--lanes-width:{self.width:.0f}px" aria-labelledby="{self.id}-title" aria-describedby="{self.id}-desc">'
                 f'<title id="{self.id}-title">{escape(self.figure.title)}</title>'
                 f'<desc id="{self.id}-desc">{escape(words.intro)} The steps follow as a list.</desc>'
                 f'{pattern}{"".join(self.out.parts)}</svg>')
@@ -254,11 +272,11 @@ class _Drawing:
                 word = {model.WILD: "freed while lent"}.get(span.state, span.state)
                 if last - first > _width(word, style.bar * 0.62) + 8:
                     y = (first + last) / 2
-                    self.out.line([(word, False)], x, y, f"lanes-owner lanes-owner-{span.state}",
+                    self.out.line([model.Word(word)], x, y, f"lanes-owner lanes-owner-{span.state}",
                                   transform=f"rotate(-90 {x:.1f} {y:.1f})", dy="0.34em")
 
     def _draw_label_of_memory(self, label, x: float, size: float) -> None:
-        if self.style.upright_labels:
+        if self.upright_labels:
             y = self.head_bottom - 4 - (len(label) - 1) * self.head_line
             for line in label:
                 self.out.line(line, x, y, "lanes-memory")
@@ -308,7 +326,7 @@ def legend(figure: model.Figure) -> str:
     """The owners that the figure shows, as HTML. The words are in the text under the figure too."""
     keys = []
     for state in figure.states_shown():
-        stripes = '<path class="lanes-stripe" d="M2 12L12 2M-3 7L7 -3M7 17L17 7"/>' if state in (model.LENT, model.WILD) else ""
+        stripes = '<path class="lanes-stripe" d="M2.5 11.5L11.5 2.5M2 6.5L6.5 2M7.5 12L12 7.5"/>' if state in (model.LENT, model.WILD) else ""
         keys.append(f'<span class="lanes-key"><svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">'
                     f'<rect class="lanes-bar lanes-{state}" x="1" y="1" width="12" height="12" rx="3"/>{stripes}</svg>'
                     f"{escape(LEGEND[state])}</span>")
