@@ -15,11 +15,13 @@ struct known_text {
 // Windows has a text for each of these. Wine 8 and 10 have none, and a bare number teaches nobody.
 constexpr known_text texts_missing_under_wine[] = {
     {WAIT_TIMEOUT, "wait timed out"},
+    {ERROR_HANDLES_CLOSED, "handles were closed"},
     {ERROR_ABANDONED_WAIT_0, "the port was closed while it was waited for"},
     {WSAEADDRINUSE, "address already in use"},
     {WSAEADDRNOTAVAIL, "address not available"},
     {WSAEAFNOSUPPORT, "address family not supported"},
     {WSAECONNABORTED, "connection aborted"},
+    {WSAEINPROGRESS, "a blocking call is in progress"},
     {WSAEMFILE, "too many open sockets"},
     {WSAENETUNREACH, "network unreachable"},
     {WSAENOBUFS, "no buffer space"},
@@ -28,6 +30,7 @@ constexpr known_text texts_missing_under_wine[] = {
     {WSAEOPNOTSUPP, "operation not supported"},
     {WSAESHUTDOWN, "socket was shut down"},
     {WSAETIMEDOUT, "timed out"},
+    {WSAEWOULDBLOCK, "would have to wait"},
     {WSANOTINITIALISED, "WSAStartup was not called"},
 };
 

@@ -12,7 +12,7 @@ author = "the contributors of IOCP Step by Step"
 copyright = "the contributors; prose CC BY 4.0, code MIT"
 language = "en"
 
-extensions = ["regions", "checks", "cards", "expectations", "markers", "recorded", "contents", "api", "no_network", "breathe", "sphinx_copybutton"]
+extensions = ["regions", "checks", "cards", "expectations", "markers", "recorded", "contents", "errors", "api", "offline", "breathe", "sphinx_copybutton"]
 if (HERE / "_ext/lanes.py").exists():
     extensions.append("lanes")
 
@@ -38,6 +38,7 @@ html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_show_search_summary = False  # see docs/_ext/offline.py
 html_show_sphinx = False
 pygments_style = "default"
 pygments_dark_style = "monokai"
