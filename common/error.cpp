@@ -15,7 +15,7 @@ struct known_text {
 // Windows has a text for each of these. Wine 8 and 10 have none, and a bare number teaches nobody.
 constexpr known_text texts_missing_under_wine[] = {
     {WAIT_TIMEOUT, "wait timed out"},
-    {ERROR_HANDLES_CLOSED, "handles were closed"},
+    {676, "handles were closed"}, // ERROR_HANDLES_CLOSED, which older headers lack
     {ERROR_ABANDONED_WAIT_0, "the port was closed while it was waited for"},
     {WSAEADDRINUSE, "address already in use"},
     {WSAEADDRNOTAVAIL, "address not available"},
