@@ -1,0 +1,53 @@
+"""Makes the site work from files, as `./tutorial docs` leaves it, without a web server and without the network.
+
+- Debian 12's furo loads a module with import, which a browser refuses to do from a file; and takes normalize.css from
+  a folder of the web server.
+- Sphinx's search loads each page that it found, for a summary, which a browser refuses as well (conf.py switches that
+  off), and leaves out what is a number, which would be every error code.
+"""
+
+import re
+from pathlib import Path
+
+from sphinx.util import logging
+
+log = logging.getLogger(__name__)
+
+SERVER_FOLDER = re.compile(r"@import\s+url\([\"']?(/[^)\"']+)[\"']?\)\s*;")
+MODULE = re.compile(r"^import \w+ from [\"']\./([\w.-]+)[\"'];\n", re.MULTILINE)
+NUMBERS = re.compile(r"(?:\|\|\s*)?queryTerm\.match\(/\^\\d\+\$/\)")
+
+
+def change(path, function):
+    if not path.exists():
+        return False
+    text = path.read_text(encoding="utf-8")
+    changed = function(text)
+    if changed != text:
+        if path.is_symlink():
+            path.unlink()
+        path.write_text(changed, encoding="utf-8")
+    return changed != text
+
+
+def installed(match):
+    path = Path("/usr/share" + match[1])
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def make_offline(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    static = Path(app.outdir) / "_static"
+    for sheet in static.glob("styles/*.css"):
+        change(sheet, lambda text: SERVER_FOLDER.sub(installed, text))
+    scripts = static / "scripts"
+    change(scripts / "furo.js",
+           lambda text: MODULE.sub(lambda module: (scripts / module[1]).read_text(encoding="utf-8") + "\n", text))
+    if not change(static / "searchtools.js", lambda text: NUMBERS.sub("", text)):
+        log.warning("docs/_ext/offline.py does not know this Sphinx: its search leaves out numbers")
+
+
+def setup(app):
+    app.connect("build-finished", make_offline)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
