@@ -191,6 +191,7 @@ private:
     }
     // [/goodbye]
 
+    // [submit_receive]
     void submit_receive() {
         receive_.clear();
         WSABUF room{buffer_size, inbox_};
@@ -198,6 +199,7 @@ private:
         // lent: receive_, the inbox -> kernel until the packet is dequeued
         after_submit(receive_, ::WSARecv(socket_.get(), &room, 1, nullptr, &flags, &receive_, nullptr), "WSARecv");
     }
+    // [/submit_receive]
 
     void submit_send() {
         send_.clear();
@@ -206,6 +208,7 @@ private:
         after_submit(send_, ::WSASend(socket_.get(), &rest, 1, nullptr, 0, &send_, nullptr), "WSASend");
     }
 
+    // [after_submit]
     void after_submit(connection_operation& operation, int returned, const char* call) {
         const int code = returned == 0 ? 0 : ::WSAGetLastError();
         if (code == 0 || code == WSA_IO_PENDING) {
@@ -217,6 +220,7 @@ private:
         iocp::report(code, call);
         close();
     }
+    // [/after_submit]
 
     // [state]
     static constexpr ULONG buffer_size = 8 * 1024;
