@@ -177,6 +177,7 @@ def _known(what: str, names) -> str:
 def _kind_of(name: str, label: str) -> str:
     words = f"{name} {label}".lower()
     for kind, pattern in (
+        ("thread", r"thread|worker"),
         ("queue", r"queue|\bport\b"),
         ("kernel", r"kernel|\bsystem\b|\bstack\b"),
         ("peer", r"client|\bpeer\b|network"),

@@ -19,16 +19,16 @@ class Style:
     font: float
     head_font: float
     head_pad: float
-    head_width: float  # labels of lanes are broken to this width
-    lane_gap: float  # wanted between the middles of two lanes, when there is room
+    head_widths: tuple[float, ...]  # labels of lanes are broken to the first of these with which the figure fits
+    lane_gap: float  # between the middles of two lanes, when there is room
     text_width: float  # texts are broken to this width, or to the arrow's length
     bar: float
     bar_gap: float
-    upright_labels: bool  # labels of memory are lines of text over their bars, if there is room for it
+    upright_labels: bool  # labels of memory are lines of text over their bars, unless the lanes need the room
 
 
-WIDE = Style("wide", 690, 13.5, 13.5, 9, 132, 200, 230, 18, 12, True)
-NARROW = Style("narrow", 318, 12.5, 11.5, 5, 72, 120, 250, 14, 6, False)
+WIDE = Style("wide", 690, 13.5, 13.5, 9, (132, 84), 200, 230, 18, 12, True)
+NARROW = Style("narrow", 318, 12.5, 11.5, 5, (72, 52), 120, 250, 14, 6, False)
 
 GUTTER = 24  # the numbers of the rows
 PAD = 8
@@ -131,18 +131,14 @@ class _Drawing:
 
     def _place_columns(self) -> None:
         style, lanes = self.style, self.figure.lanes
-        self.heads = [_break(lane.label, style.head_font, style.head_width) for lane in lanes]
-        widths = [max(_line_width(line, style.head_font) for line in head) * 1.12 + 2 * style.head_pad for head in self.heads]
-        self.head_widths = widths
-        self._place_labels_of_memory()
-
-        least = [(a + b) / 2 + style.head_pad for a, b in zip(widths, widths[1:])]
-        wanted = [max(gap, style.lane_gap) for gap in least]
-        room = style.width - GUTTER - self.memory_width - (widths[0] + widths[-1]) / 2
-        spare = room - sum(least)
-        extra = sum(wanted) - sum(least)
-        share = 0 if extra <= 0 else _clamp(spare / extra, 0, 1)
-        gaps = [low + (high - low) * share for low, high in zip(least, wanted)]
+        self._place_labels_of_memory(style.upright_labels)
+        gaps, texts, room = self._gaps()
+        if style.upright_labels and len(self.figure.memories) > 1 and sum(texts) > room:
+            self._place_labels_of_memory(False)
+            gaps, texts, room = self._gaps()
+        gaps = self._share(gaps, texts, room)
+        gaps = self._share(gaps, [max(gap, style.lane_gap) for gap in gaps], room)
+        widths = self.head_widths
 
         # A figure of one or two lanes still needs room for its texts.
         lanes_width = (widths[0] + widths[-1]) / 2 + sum(gaps)
@@ -157,16 +153,50 @@ class _Drawing:
         self.width = self.right + self.memory_width + 2
         self.bar_x = [self.right + offset for offset in self.bar_offsets]
 
-    def _place_labels_of_memory(self) -> None:
+    def _gaps(self) -> tuple[list[float], list[float], float]:
+        """Breaks the labels of lanes. Returns the least gaps between lanes, those that the texts want, and the room."""
+        style = self.style
+        for head_width in style.head_widths:
+            self.heads = [_break(lane.label, style.head_font, head_width) for lane in self.figure.lanes]
+            widths = [max(_line_width(line, style.head_font) for line in head) * 1.12 + 2 * style.head_pad
+                      for head in self.heads]
+            least = [(a + b) / 2 + style.head_pad for a, b in zip(widths, widths[1:])]
+            room = style.width - GUTTER - self.memory_width - (widths[0] + widths[-1]) / 2
+            if sum(least) <= room:
+                break
+        self.head_widths = widths
+        return least, self._gaps_for_texts(least), room
+
+    def _gaps_for_texts(self, least: list[float]) -> list[float]:
+        """Gaps with which the text of every arrow would stand over its arrow."""
+        gaps = list(least)
+        order = {lane.name: index for index, lane in enumerate(self.figure.lanes)}
+        arrows = [event for event in self.figure.events if event.target is not None]
+        for event in sorted(arrows, key=lambda event: abs(order[event.source] - order[event.target])):
+            first, last = sorted((order[event.source], order[event.target]))
+            lines = _break(event.text, self.style.font, self.style.text_width)
+            need = max(_line_width(line, self.style.font) for line in lines) * 1.08 + 20
+            short = (need - sum(gaps[first:last])) / (last - first)
+            for index in range(first, last):
+                gaps[index] += max(0, short)
+        return gaps
+
+    @staticmethod
+    def _share(gaps: list[float], wanted: list[float], room: float) -> list[float]:
+        """Widens the gaps towards what is wanted, as far as there is room."""
+        missing = sum(wanted) - sum(gaps)
+        share = 0 if missing <= 0 else _clamp((room - sum(gaps)) / missing, 0, 1)
+        return [gap + (want - gap) * share for gap, want in zip(gaps, wanted)]
+
+    def _place_labels_of_memory(self, upright: bool) -> None:
         style = self.style
         size = style.head_font - 1
-        columns = [max(_line_width(line, size) for line in _break(memory.label, size, 84)) * 1.06
-                   for memory in self.figure.memories]
-        self.upright_labels = style.upright_labels and sum(columns) + style.bar_gap * len(columns) < style.width * 0.34
+        self.upright_labels = upright
+        limit = 84 if upright or len(self.figure.memories) < 3 else 118
         self.bar_offsets, self.labels = [], []
         x = 22 if style.upright_labels else 12
         for memory in self.figure.memories:
-            label = _break(memory.label, size, 84 if self.upright_labels else 100)
+            label = _break(memory.label, size, limit)
             self.labels.append(label)
             width = max(_line_width(line, size) for line in label) * 1.06 if self.upright_labels else \
                 len(label) * self.head_line

@@ -54,6 +54,10 @@ class Reading(unittest.TestCase):
         figure = read(["lane poller kernel", "poller: waits"])
         self.assertEqual(figure.lanes, [model.Lane("poller", "poller", "kernel")])
 
+    def test_the_kind_of_a_lane_follows_from_its_name(self):
+        figure = read(['lane q "the port"', "lane client", 'lane c "the client\'s thread"', "lane system", "lane main", "main: x"])
+        self.assertEqual([lane.kind for lane in figure.lanes], ["queue", "peer", "thread", "kernel", "thread"])
+
     def test_a_text_may_hold_colons_and_arrows(self):
         figure = read([*TWO_LANES, "a -> b: error 995: x -> y", "a: std::thread"])
         self.assertEqual([event.text for event in figure.events], ["error 995: x -> y", "std::thread"])
