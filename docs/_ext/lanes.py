@@ -16,9 +16,11 @@ lanes_model.py, drawing in lanes_svg.py.
 
 from __future__ import annotations
 
-import sys
+import zlib
 from pathlib import Path
 
+import lanes_model
+import lanes_svg
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.errors import SphinxError
@@ -26,12 +28,9 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-sys.path.insert(0, str(Path(__file__).parent))
-import lanes_model  # noqa: E402
-import lanes_svg  # noqa: E402
-
 logger = logging.getLogger(__name__)
-STATIC = Path(__file__).resolve().parent.parent / "_static"
+HERE = Path(__file__).resolve().parent
+STATIC = HERE.parent / "_static"
 
 
 class lanes_figure(nodes.General, nodes.Element):
@@ -180,4 +179,6 @@ def setup(app):
     app.connect("env-purge-doc", _purge)
     app.connect("env-merge-info", _merge)
     app.connect("build-finished", _fail)
-    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    # Pages are built anew when the drawing changes.
+    version = zlib.crc32(b"".join(path.read_bytes() for path in sorted(HERE.glob("lanes*.py"))))
+    return {"version": "1", "env_version": version, "parallel_read_safe": True, "parallel_write_safe": True}

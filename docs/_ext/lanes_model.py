@@ -253,7 +253,7 @@ _BACKTICKS = re.compile(r"(`+)(.+?)\1")
 _PIECES = re.compile(r"""^(["'(]*)(\w+\([^()]*\)|.*?)((?:'s)?[.,:;!?"')]*)$""")
 _CODE = re.compile(
     r"^(?:[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z][a-z]\w*|[A-Z]{2,}[a-z]\w{2,}|[A-Za-z]\w*_\w+"
-    r"|WSA[A-Z]+|[A-Z]{8,}|SOCKET|HANDLE|NULL|\w+\(.*\))$")
+    r"|WSA[A-Z]+|[A-Z]{8,}|SOCKET|HANDLE|NULL|TRUE|FALSE|\w+\(.*\))$")
 
 
 def words_of(text: str) -> list[Word]:

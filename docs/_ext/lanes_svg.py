@@ -28,7 +28,7 @@ class Style:
 
 
 WIDE = Style("wide", 690, 13.5, 13.5, 9, (132, 84), 200, 230, 18, 12, True)
-NARROW = Style("narrow", 318, 12.5, 11.5, 5, (72, 52), 120, 250, 14, 6, False)
+NARROW = Style("narrow", 318, 12.5, 11.5, 5, (72, 52, 40), 120, 250, 14, 6, False)
 
 GUTTER = 24  # the numbers of the rows
 PAD = 8
@@ -192,7 +192,7 @@ class _Drawing:
         style = self.style
         size = style.head_font - 1
         self.upright_labels = upright
-        limit = 84 if upright or len(self.figure.memories) < 3 else 118
+        limit = 84 if upright or len(self.figure.memories) == 1 else 118
         self.bar_offsets, self.labels = [], []
         x = 22 if style.upright_labels else 12
         for memory in self.figure.memories:
