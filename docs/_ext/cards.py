@@ -3,7 +3,6 @@ and that each card names the chapters that use it."""
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from sphinx import addnodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -74,10 +73,15 @@ class Card(SphinxDirective):
         return fields
 
 
-def document_link(source, target, *content, classes=()):
-    link = addnodes.pending_xref("", *content, refdomain="std", reftype="doc", reftarget="/" + target,
-                                 refexplicit=True, refdoc=source, refwarn=True, classes=list(classes))
-    return link
+def page_link(page, *content):
+    """A link to a page that exists. Sphinx's own would keep nothing but the text of what it is on."""
+    return nodes.reference("", "", *content, internal=True, refuri="", book_page=page)
+
+
+def resolve_links(app, doctree, docname):
+    for link in doctree.findall(nodes.reference):
+        if "book_page" in link:
+            link["refuri"] = app.builder.get_relative_uri(docname, link["book_page"])
 
 
 def chapter_link(env, number, folder):
@@ -86,7 +90,7 @@ def chapter_link(env, number, folder):
     env.note_dependency(env.doc2path(page))
     if page not in env.found_docs:
         return text
-    return document_link(env.docname, page, text)
+    return page_link(page, text)
 
 
 class Call(SphinxRole):
@@ -98,7 +102,7 @@ class Call(SphinxRole):
         self.env.note_dependency(self.env.doc2path(page))
         literal = nodes.literal(self.rawtext, name, classes=["call"])
         if page in self.env.found_docs:
-            return [document_link(self.env.docname, page, literal)], []
+            return [page_link(page, literal)], []
         if self.config.missing_cards == "allow":
             return [literal], []
         message = self.inliner.reporter.error(f"call: {name} has no card (docs/calls/{name}.rst)", line=self.lineno)
@@ -150,4 +154,5 @@ def setup(app):
     app.add_role("call", Call())
     app.connect("env-check-consistency", check_all)
     app.connect("doctree-resolved", fill_lists)
+    app.connect("doctree-resolved", resolve_links)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

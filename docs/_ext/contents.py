@@ -4,6 +4,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
+import cards
 import sources
 
 
@@ -49,8 +50,7 @@ class Chapters(SphinxDirective):
             text = f"{row['number']} {row['name'].replace('_', ' ')}"
             title = nodes.inline("", text)
             if page in self.env.found_docs:
-                title = addnodes.pending_xref("", title, refdomain="std", reftype="doc", reftarget="/" + page,
-                                              refexplicit=True, refdoc=self.env.docname, refwarn=True)
+                title = cards.page_link(page, title)
             paragraph = nodes.paragraph("", "", title, nodes.Text(": " + row["idea"]))
             if row["short route"] == "yes":
                 paragraph += [nodes.Text(" "), nodes.inline("", "short route", classes=["short-route"])]

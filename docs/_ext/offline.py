@@ -1,7 +1,7 @@
 """Makes the site work from files, as `./tutorial docs` leaves it, without a web server and without the network.
 
-- Debian 12's furo loads a module with import, which a browser refuses to do from a file; and takes normalize.css from
-  a folder of the web server.
+- Debian 12's furo loads a module with import, which a browser refuses to do from a file; takes normalize.css from a
+  folder of the web server; and its style sheet has lost the rules for a reader whose whole system is dark.
 - Sphinx's search loads each page that it found, for a summary, which a browser refuses as well (conf.py switches that
   off), and leaves out what is a number, which would be every error code.
 """
@@ -30,6 +30,20 @@ def change(path, function):
     return changed != text
 
 
+def follow_the_system(text):
+    """Repeats the rules of the dark theme for those who have not chosen one and whose system is dark."""
+    start = text.find('@media not print {\n  body[data-theme="dark"]')
+    if start < 0 or "prefers-color-scheme" in text:
+        return text
+    first = text.index("{", start) + 1
+    end, depth = first, 1
+    while depth:
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        end += 1
+    rules = text[first:end - 1].replace('body[data-theme="dark"]', 'body:not([data-theme="light"])')
+    return f"{text[:end]}\n@media not print {{\n@media (prefers-color-scheme: dark) {{{rules}}} }}\n{text[end:]}"
+
+
 def installed(match):
     path = Path("/usr/share" + match[1])
     return path.read_text(encoding="utf-8") if path.exists() else ""
@@ -40,7 +54,7 @@ def make_offline(app, exception):
         return
     static = Path(app.outdir) / "_static"
     for sheet in static.glob("styles/*.css"):
-        change(sheet, lambda text: SERVER_FOLDER.sub(installed, text))
+        change(sheet, lambda text: follow_the_system(SERVER_FOLDER.sub(installed, text)))
     scripts = static / "scripts"
     change(scripts / "furo.js",
            lambda text: MODULE.sub(lambda module: (scripts / module[1]).read_text(encoding="utf-8") + "\n", text))

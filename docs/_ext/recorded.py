@@ -11,7 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import sources
 
-KINDS = {"$": "typed", ">": "typed", "^": "key", "|": "out", "!": "err"}
+KINDS = {"$": "typed", ">": "typed", "^": "key", "|": "stdout", "!": "stderr"}
 
 
 class recorded_terminal(nodes.General, nodes.Element):

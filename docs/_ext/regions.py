@@ -164,7 +164,7 @@ def visit_html(self, node):
     out = []
     for line in node["lines"]:
         if line is None:
-            out.append('<span class="line left-out">…</span>\n')
+            out.append('<span class="line left-out">…\n</span>')
             continue
         sign, tokens = line
         text = "".join(
