@@ -42,6 +42,14 @@ iocp::unique_socket connected_to(const iocp::unique_socket& listener) {
     return socket;
 }
 
+// Ends a connection with a reset.
+void reset(iocp::unique_socket& socket) {
+    const linger at_once{1, 0};
+    REQUIRE(::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&at_once),
+                         sizeof at_once) == 0);
+    socket.reset();
+}
+
 // What WSAGetLastError says after a call of Winsock, or 0.
 int code_of(int result) {
     return result == 0 ? 0 : ::WSAGetLastError();
@@ -274,10 +282,7 @@ TEST_CASE("how an accept ends whose client has reset before it") {
     const auto outcome = [](DWORD first_data) {
         acceptor acceptor;
         iocp::unique_socket client = connected_to(acceptor.listener);
-        const linger at_once{1, 0};
-        REQUIRE(::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&at_once),
-                             sizeof at_once) == 0);
-        client.reset();
+        reset(client);
         const int code = acceptor.submit(room_for_ipv4, first_data);
         if (!acceptor.in_flight) {
             return "at once with " + std::to_string(code);
@@ -298,6 +303,22 @@ TEST_CASE("how an accept ends whose client has reset before it") {
         outcome(0));
     probe::compare({"the same with room for first data ends with", "64 (Winsock: 10054)", "64 (Winsock: 10054)", ""},
                    outcome(16));
+}
+
+TEST_CASE("what recv tells of a reset that came before it") {
+    const iocp::winsock winsock;
+    const iocp::unique_socket listener = listening_socket();
+    iocp::unique_socket theirs = connected_to(listener);
+    const iocp::unique_socket ours{::accept(listener.get(), nullptr, nullptr)};
+    REQUIRE(ours);
+    reset(theirs);
+    WSAPOLLFD poll{ours.get(), POLLRDNORM, 0};
+    REQUIRE(::WSAPoll(&poll, 1, deadline_ms) == 1); // it is here
+    char byte = 0;
+    const int taken = ::recv(ours.get(), &byte, 1, 0);
+    const std::string outcome =
+        taken < 0 ? std::to_string(::WSAGetLastError()) : "a return value of " + std::to_string(taken);
+    probe::compare({"recv after a reset", "10054", "a return value of 0", ""}, outcome);
 }
 
 TEST_CASE("whether WSAGetOverlappedResult minds the wrong socket") {
