@@ -32,8 +32,8 @@ SOCKET open_listener(const iocp::server_options& options) {
         iocp::fail(::WSAGetLastError(), "socket");
     }
 
-    // Without this another program may bind the same port and take our clients. SO_REUSEADDR, which Unix programs
-    // set here, means just that on Windows.
+    // Keeps the port for us alone: without it another program may be able to bind it, too, and take our clients.
+    // SO_REUSEADDR, which Unix programs set here, asks on Windows to be such a program.
     const BOOL yes = TRUE;
     if (::setsockopt(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&yes), sizeof yes) ==
         SOCKET_ERROR) {

@@ -113,9 +113,7 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
             // Who owes bytes is not read from: so a client that never reads fills one buffer and no more.
             watched.push_back({c.socket.get(), static_cast<SHORT>(c.owes_bytes() ? POLLWRNORM : POLLRDNORM), 0});
         }
-        if (accepting) {
-            watched.push_back({listener, POLLRDNORM, 0});
-        }
+        watched.push_back({listener, static_cast<SHORT>(accepting ? POLLRDNORM : 0), 0}); // never an empty array
 
         const int ready = ::WSAPoll(watched.data(), static_cast<ULONG>(watched.size()), 250);
         if (ready == SOCKET_ERROR) {

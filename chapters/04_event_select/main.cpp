@@ -39,14 +39,14 @@ iocp::unique_event create_event() {
 struct client {
     // Also makes the socket non-blocking, and ends what it has inherited: an accepted socket starts with the event
     // selection of its listener.
-    explicit client(iocp::unique_socket accepted) : socket{std::move(accepted)}, event{create_event()} {
+    explicit client(iocp::unique_socket accepted) : event{create_event()}, socket{std::move(accepted)} {
         if (::WSAEventSelect(socket.get(), event.get(), FD_READ | FD_WRITE | FD_CLOSE) == SOCKET_ERROR) {
             iocp::fail(::WSAGetLastError(), "WSAEventSelect");
         }
     }
 
+    iocp::unique_event event; // before the socket, so that it outlives it: the socket refers to it
     iocp::unique_socket socket;
-    iocp::unique_event event;
     char buffer[4096];
     int begin = 0; // received and not yet sent: buffer[begin, end)
     int end = 0;
