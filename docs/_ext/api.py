@@ -85,6 +85,9 @@ class Api(SphinxDirective):
         section = nodes.section()
         section.document = self.state.document
         self.state.nested_parse(StringList(lines, "docs/api.rst"), 0, section, match_titles=True)
+        # Breathe's "Public Functions" say nothing, and each with the same anchor.
+        for title in list(section.findall(nodes.rubric)):
+            title.parent.remove(title)
         return section.children
 
 
