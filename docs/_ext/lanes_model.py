@@ -178,7 +178,7 @@ def _kind_of(name: str, label: str) -> str:
     words = f"{name} {label}".lower()
     for kind, pattern in (
         ("thread", r"thread|worker"),
-        ("queue", r"queue|\bport\b"),
+        ("queue", r"queue|\bport\b|\bevent\b"),
         ("kernel", r"kernel|\bsystem\b|\bstack\b"),
         ("peer", r"client|\bpeer\b|network"),
     ):

@@ -55,8 +55,9 @@ class Reading(unittest.TestCase):
         self.assertEqual(figure.lanes, [model.Lane("poller", "poller", "kernel")])
 
     def test_the_kind_of_a_lane_follows_from_its_name(self):
-        figure = read(['lane q "the port"', "lane client", 'lane c "the client\'s thread"', "lane system", "lane main", "main: x"])
-        self.assertEqual([lane.kind for lane in figure.lanes], ["queue", "peer", "thread", "kernel", "thread"])
+        figure = read(['lane q "the port"', "lane client", 'lane c "the client\'s thread"', "lane system", "lane main",
+                       'lane e "the socket\'s event"', "main: x"])
+        self.assertEqual([lane.kind for lane in figure.lanes], ["queue", "peer", "thread", "kernel", "thread", "queue"])
 
     def test_a_text_may_hold_colons_and_arrows(self):
         figure = read([*TWO_LANES, "a -> b: error 995: x -> y", "a: std::thread"])
