@@ -136,11 +136,11 @@ def is_skipped(condition, info):
 def check_files(root=ROOT):
     """All files with cases; the book depends on them."""
     return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"),
-                   *root.glob("tests/support/*.cpp"), root / "tests/support/chapter.hpp"])
+                   *root.glob("tests/probe/*.cpp"), *root.glob("tests/support/*.cpp"), root / "tests/support/chapter.hpp"])
 
 
 def checks(root=ROOT):
-    """All checks: "07" (or "common") to a list of (name, file, is it long), in the order of the sources."""
+    """All checks: "07" (or "common", "probe") to a list of (name, file, is it long), in the order of the sources."""
     shared = [(path, cases(path)) for path in sorted(root.glob("tests/support/*.cpp"))]
     found = {}
     for number, folder in folders(root).items():
@@ -151,8 +151,9 @@ def checks(root=ROOT):
         found[number] = [(name, str(path.relative_to(root)), suite == "long")
                          for path, listed in [(own, cases(own)), *shared]
                          for name, suite, skip in listed if not is_skipped(skip, info)]
-    found["common"] = [(name, str(path.relative_to(root)), suite == "long")
-                       for path in sorted(root.glob("tests/common/*.cpp")) for name, suite, _ in cases(path)]
+    for group in ("common", "probe"):
+        found[group] = [(name, str(path.relative_to(root)), suite == "long")
+                        for path in sorted(root.glob(f"tests/{group}/*.cpp")) for name, suite, _ in cases(path)]
     return found
 
 

@@ -472,7 +472,7 @@ TEST_CASE("whether Registered I/O and the newer ways to be notified are there") 
         REQUIRE(module != nullptr);
         return ::GetProcAddress(module, name) ? "there" : "missing";
     };
-    probe::compare({"ProcessSocketNotifications", "there since Windows 11", "missing", "missing"},
+    probe::compare({"ProcessSocketNotifications", "there, new in Windows 11", "missing", "missing"},
                    there(L"ws2_32.dll", "ProcessSocketNotifications"));
     probe::compare({"NtAssociateWaitCompletionPacket", "there", "missing", "missing"},
                    there(L"ntdll.dll", "NtAssociateWaitCompletionPacket"));
