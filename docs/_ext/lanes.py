@@ -67,8 +67,8 @@ class Lanes(SphinxDirective):
 
     def _report(self, problems):
         for index, text in problems:
-            source, line = self.content.items[index] if self.content.items else (self.env.doc2path(self.env.docname), None)
-            where = f"{source}:{line + 1 if line is not None else self.lineno}"
+            source, line = self.content.items[index] if self.content else (self.get_source_info()[0], self.lineno - 1)
+            where = f"{source}:{line + 1}"
             logger.error("lanes: %s", text, location=where)
             self.env.lanes_problems.setdefault(self.env.docname, []).append(where)
         self.env.note_reread()

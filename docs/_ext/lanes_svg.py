@@ -90,9 +90,10 @@ class _Svg:
         self.parts = []
 
     def add(self, tag: str, css: str, content: str = "", **attributes) -> None:
-        values = "".join(
-            f" {name.replace('_', '-')}={quoteattr(f'{value:.1f}'.removesuffix('.0') if isinstance(value, float) else str(value))}"
-            for name, value in attributes.items())
+        values = ""
+        for name, value in attributes.items():
+            text = f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
+            values += f" {name.replace('_', '-')}={quoteattr(text)}"
         self.parts.append(f'<{tag} class="{css}"{values}' + (f">{content}</{tag}>" if content else "/>"))
 
     def line(self, words, x: float, y: float, css: str, anchor: str = "middle", **attributes) -> None:
@@ -213,7 +214,8 @@ class _Drawing:
                 max(_line_width(line, style.head_font - 1) for line in label) * 1.06
             head_height = max(head_height, need + 4)
         self.head_bottom = 2 + head_height
-        y = self.head_bottom + (20 if self.figure.memories else 14)  # room for the owner's word at the top of a bar
+        # With memory there is room for its owner's word at the top of a bar.
+        y = self.head_bottom + (20 if self.figure.memories else 14)
         self.rows = []
         for event in self.figure.events:
             row = self._row(event, y)
@@ -253,14 +255,16 @@ class _Drawing:
         self._draw_guides()
         self._draw_bars()
         for number, row in enumerate(self.rows, 1):
-            self.out.line([model.Word(str(number))], GUTTER - 12, row["at"] + self.style.font * 0.3, "lanes-number", "end")
+            self.out.line([model.Word(str(number))], GUTTER - 12, row["at"] + self.style.font * 0.3, "lanes-number",
+                          "end")
             (self._draw_note if row["event"].target is None else self._draw_arrow)(row)
         words = model.in_words(self.figure)
         pattern = (f'<defs><pattern id="{self.id}-lent" width="6" height="6" patternUnits="userSpaceOnUse" '
                    'patternTransform="rotate(45)"><path class="lanes-stripe" d="M1.5 0V6"/></pattern></defs>')
         return (f'<svg class="lanes-svg lanes-{self.style.name}" role="img" xmlns="http://www.w3.org/2000/svg" '
                 f'viewBox="0 0 {self.width:.0f} {self.height:.0f}" width="{self.width:.0f}" '
-                f'height="{self.height:.0f}" style="--lanes-width:{self.width:.0f}px" aria-labelledby="{self.id}-title" aria-describedby="{self.id}-desc">'
+                f'height="{self.height:.0f}" style="--lanes-width:{self.width:.0f}px" '
+                f'aria-labelledby="{self.id}-title" aria-describedby="{self.id}-desc">'
                 f'<title id="{self.id}-title">{escape(self.figure.title)}</title>'
                 f'<desc id="{self.id}-desc">{escape(words.intro)} The steps follow as a list.</desc>'
                 f'{pattern}{"".join(self.out.parts)}</svg>')
@@ -270,8 +274,10 @@ class _Drawing:
         height = max(len(head) for head in self.heads) * self.head_line + 12
         top = self.head_bottom - height
         for lane, head, width, x in zip(self.figure.lanes, self.heads, self.head_widths, self.xs):
-            self.out.add("path", f"lanes-line lanes-line-{lane.kind}", d=f"M{x:.1f} {self.head_bottom:.1f}V{self.bottom:.1f}")
-            self.out.add("rect", f"lanes-head lanes-{lane.kind}", x=x - width / 2, y=top, width=width, height=height, rx=5)
+            self.out.add("path", f"lanes-line lanes-line-{lane.kind}",
+                         d=f"M{x:.1f} {self.head_bottom:.1f}V{self.bottom:.1f}")
+            self.out.add("rect", f"lanes-head lanes-{lane.kind}", x=x - width / 2, y=top, width=width, height=height,
+                         rx=5)
             y = top + height / 2 - len(head) * self.head_line / 2 + style.head_font * 0.95
             for line in head:
                 self.out.line(line, x, y, "lanes-label")
@@ -295,7 +301,8 @@ class _Drawing:
             for span in self.figure.spans(memory.name):
                 first = top if span.first is None else self.rows[span.first]["at"] + 1
                 last = self.bottom if span.last is None else self.rows[span.last]["at"] - 1
-                box = {"x": x - style.bar / 2, "y": first, "width": style.bar, "height": max(last - first, 1.0), "rx": 3}
+                box = {"x": x - style.bar / 2, "y": first, "width": style.bar, "height": max(last - first, 1.0),
+                       "rx": 3}
                 self.out.add("rect", f"lanes-bar lanes-{span.state}", **box)
                 if span.state in (model.LENT, model.WILD):
                     self.out.add("rect", "lanes-hatch", fill=f"url(#{self.id}-lent)", **box)
@@ -356,7 +363,9 @@ def legend(figure: model.Figure) -> str:
     """The owners that the figure shows, as HTML. The words are in the text under the figure too."""
     keys = []
     for state in figure.states_shown():
-        stripes = '<path class="lanes-stripe" d="M2.5 11.5L11.5 2.5M2 6.5L6.5 2M7.5 12L12 7.5"/>' if state in (model.LENT, model.WILD) else ""
+        stripes = ""
+        if state in (model.LENT, model.WILD):
+            stripes = '<path class="lanes-stripe" d="M2.5 11.5L11.5 2.5M2 6.5L6.5 2M7.5 12L12 7.5"/>'
         keys.append(f'<span class="lanes-key"><svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">'
                     f'<rect class="lanes-bar lanes-{state}" x="1" y="1" width="12" height="12" rx="3"/>{stripes}</svg>'
                     f"{escape(LEGEND[state])}</span>")

@@ -207,7 +207,8 @@ class Drawing(unittest.TestCase):
         svg = self.draw(read([*TWO_LANES, "a -> b: x | lend m", "b: y", "b: z"]), lanes_svg.WIDE)
         classes = {(element.get("class") or "-"): element for element in svg.iter()}
         bar, line = classes["lanes-bar lanes-lent"], classes["lanes-line lanes-line-thread"]
-        self.assertAlmostEqual(float(bar.get("y")) + float(bar.get("height")), float(line.get("d").split("V")[1]), delta=0.2)
+        self.assertAlmostEqual(float(bar.get("y")) + float(bar.get("height")), float(line.get("d").split("V")[1]),
+                               delta=0.2)
 
     def test_nothing_is_drawn_beyond_the_edges(self):
         lines = ['lane a "a thread with a rather long name"', 'lane b "kernel"', 'memory m "buffer"',
