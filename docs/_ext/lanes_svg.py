@@ -342,7 +342,7 @@ class _Drawing:
         a, b = self.lane_x[event.source], self.lane_x[event.target]
         way = 1 if b > a else -1
         y, tip = row["at"], b - way * 1.5
-        states = {change.state for change in event.changes}
+        states = {change.memory: change.state for change in event.changes}.values()
         css = next((f" lanes-arrow-{state}" for state in (model.WILD, model.LENT, model.BACK) if state in states), "")
         self._draw_text(row, "lanes-text lanes-over")
         self.out.add("path", f"lanes-arrow{css}", d=f"M{a:.1f} {y:.1f}H{tip - way * 7:.1f}")
