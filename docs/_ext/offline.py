@@ -1,7 +1,8 @@
 """Makes the site work from files, as `./tutorial docs` leaves it, without a web server and without the network.
 
-- Debian 12's furo loads a module with import, which a browser refuses to do from a file; takes normalize.css from a
-  folder of the web server; and its style sheet has lost the rules for a reader whose whole system is dark.
+- Debian's furo is a script that imports another, or (in Debian 13) a module itself: a browser loads neither from a
+  file. It takes normalize.css from a folder of the web server, and in Debian 12 its style sheet has lost the rules for
+  a reader whose whole system is dark.
 - Sphinx's search loads each page that it found, for a summary, which a browser refuses as well (conf.py switches that
   off), and leaves out what is a number, which would be every error code.
 """
@@ -14,7 +15,8 @@ from sphinx.util import logging
 log = logging.getLogger(__name__)
 
 SERVER_FOLDER = re.compile(r"@import\s+url\([\"']?(/[^)\"']+)[\"']?\)\s*;")
-MODULE = re.compile(r"^import \w+ from [\"']\./([\w.-]+)[\"'];\n", re.MULTILINE)
+MODULE = re.compile(r"^import (?:\* as )?\w+ from [\"']\./([\w.-]+)[\"'];\n", re.MULTILINE)
+MODULE_TAG = re.compile(r'<script type="module" (?=src="[^"]*_static/scripts/furo\.js)')
 NUMBERS = re.compile(r"(?:\|\|\s*)?queryTerm\.match\(/\^\\d\+\$/\)")
 
 
@@ -58,6 +60,8 @@ def make_offline(app, exception):
     scripts = static / "scripts"
     change(scripts / "furo.js",
            lambda text: MODULE.sub(lambda module: (scripts / module[1]).read_text(encoding="utf-8") + "\n", text))
+    for page in Path(app.outdir).rglob("*.html"):
+        change(page, lambda text: MODULE_TAG.sub("<script defer ", text))
     if not change(static / "searchtools.js", lambda text: NUMBERS.sub("", text)):
         log.warning("docs/_ext/offline.py does not know this Sphinx: its search leaves out numbers")
 
