@@ -5,6 +5,7 @@
 #include "common/event_acceptor.hpp"
 #include "common/extension_functions.hpp"
 #include "common/operation.hpp"
+#include "common/overlapped_socket.hpp"
 #include "common/unique.hpp"
 
 #include <mutex>
@@ -41,7 +42,7 @@ public:
     void stop_arming();
 
     /// Closes the listener: the accepts in flight come back as failures.
-    void close() noexcept { listener_.reset(); }
+    void close() noexcept { cancel_and_close(listener_); }
 
     /// How many accepts are in flight.
     unsigned armed() const;

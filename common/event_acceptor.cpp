@@ -19,7 +19,7 @@ event_acceptor::event_acceptor(unique_socket listening, int family)
     : listener_{std::move(listening)}, family_{family}, extensions_{listener_.get()}, event_{make_event()} {}
 
 event_acceptor::~event_acceptor() {
-    listener_.reset(); // the accept was started on the listener: closing that ends it
+    cancel_and_close(listener_); // the accept was started on the listener: closing that ends it
     if (in_flight_) {
         const WSAEVENT ended = event_.get();
         if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
@@ -42,9 +42,6 @@ bool event_acceptor::arm() noexcept {
 
 void event_acceptor::submit() {
     socket_ = overlapped_socket(family_);
-    if (!::WSAResetEvent(event_.get())) {
-        fail(::WSAGetLastError(), "WSAResetEvent");
-    }
     overlapped_ = {};
     overlapped_.hEvent = event_.get();
     DWORD bytes = 0;
@@ -62,6 +59,9 @@ void event_acceptor::submit() {
 }
 
 unique_socket event_acceptor::take() noexcept {
+    if (!in_flight_) {
+        return {};
+    }
     DWORD bytes = 0;
     DWORD flags = 0;
     const BOOL good = ::WSAGetOverlappedResult(listener_.get(), &overlapped_, &bytes, FALSE, &flags);
@@ -72,6 +72,9 @@ unique_socket event_acceptor::take() noexcept {
     in_flight_ = false;
     // back: overlapped_, addresses_, socket_
     try {
+        if (!::WSAResetEvent(event_.get())) { // here, so that it is not set while no accept is in flight
+            fail(::WSAGetLastError(), "WSAResetEvent");
+        }
         if (code != 0) {
             fail(code, "AcceptEx");
         }

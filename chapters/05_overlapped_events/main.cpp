@@ -179,7 +179,11 @@ void accept_all(SOCKET listener, WSAEVENT event, std::list<connection>& connecti
             }
             return;
         }
-        guarded(connections.emplace_back(std::move(socket)), start);
+        try {
+            guarded(connections.emplace_back(std::move(socket)), start);
+        } catch (const iocp::call_error& problem) { // no event for it: one client less
+            std::fprintf(stderr, "%s\n", problem.what());
+        }
     }
 }
 // [/accept_all]

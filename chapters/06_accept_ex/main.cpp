@@ -72,7 +72,7 @@ struct acceptor {
 
 // [acceptor_end]
 acceptor::~acceptor() {
-    listener.reset(); // the operation was started on the listener: closing that ends it
+    iocp::cancel_and_close(listener); // the operation was started on the listener: closing that ends it
     if (in_flight) {
         const WSAEVENT ended = event.get();
         if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
@@ -191,7 +191,10 @@ void serve(acceptor& a, const accept_options& options, const iocp::stop_signal& 
             }
         }
         // [/arm]
-        events.assign({stop.event(), a.event.get()});
+        events.assign(1, stop.event());
+        if (a.in_flight) {
+            events.push_back(a.event.get()); // not else: it still tells of the accept before
+        }
         for (const iocp::event_echo& c : connections) {
             events.push_back(c.event());
         }

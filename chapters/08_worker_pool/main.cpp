@@ -21,7 +21,6 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -129,7 +128,7 @@ struct worker_pool {
             for (unsigned i = 0; i < count; ++i) {
                 threads.emplace_back(work, port);
             }
-        } catch (const std::system_error& problem) {
+        } catch (const std::exception& problem) {
             std::fprintf(stderr, "std::thread: %s\n", problem.what());
             if (threads.empty()) {
                 throw;

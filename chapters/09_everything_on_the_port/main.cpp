@@ -74,7 +74,7 @@ public:
     }
     // [/take]
 
-    void close() { listener_.reset(); } // its accepts come back all the same, as failures
+    void close() { iocp::cancel_and_close(listener_); } // its accepts come back all the same, as failures
     bool all_back() const { return armed_ == 0; }
 
 private:

@@ -7,6 +7,7 @@
 
 #include "common/accept_pool.hpp"
 #include "common/extension_functions.hpp"
+#include "common/overlapped_socket.hpp"
 #include "common/unique.hpp"
 
 #include <winsock2.h>
@@ -52,8 +53,8 @@ public:
 
     void left(); // called by admission
 
-    void stop();                        // nobody new: what is in flight is cancelled and comes back
-    void close() { listener_.reset(); } // the same, in the hard way
+    void stop();                                        // nobody new: what is in flight is cancelled and comes back
+    void close() { iocp::cancel_and_close(listener_); } // the same, in the hard way
     int family() const { return family_; }
 
 private:
