@@ -93,9 +93,13 @@ bool accept_one(SOCKET listener, std::list<client>& clients) {
         iocp::report(code, "accept");
         return false; // out of sockets, perhaps
     }
-    make_nonblocking(socket.get());
-    iocp::send_without_delay(socket.get());
-    clients.emplace_back(std::move(socket));
+    try {
+        make_nonblocking(socket.get());
+        iocp::send_without_delay(socket.get());
+        clients.emplace_back(std::move(socket));
+    } catch (const iocp::call_error& problem) {
+        std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
+    }
     return true;
 }
 // [/accept]

@@ -21,7 +21,7 @@
 namespace {
 
 // [limit]
-// One handle is the stop event and one the listener's event; the other 62 are clients.
+// Two handles we keep for ourselves, for the stop event and for the listener's; the other 62 are clients.
 constexpr std::size_t max_clients = WSA_MAXIMUM_WAIT_EVENTS - 2;
 // [/limit]
 
@@ -120,7 +120,8 @@ void look_at(client& c) {
 // [accept]
 void accept_all(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
     // [reset]
-    // The same as above in two calls, in the one right order: a client that comes in between sets the event again.
+    // The same as above in two calls. Both come before accept(), which arms FD_ACCEPT again: a client that comes after
+    // that sets an event that nobody resets any more.
     if (!::WSAResetEvent(event)) {
         iocp::fail(::WSAGetLastError(), "WSAResetEvent");
     }

@@ -1,5 +1,5 @@
-// Prints a line for each code that it is given: the code and the text that our programs show for it. docs/errors.rst has
-// recorded what it prints (tests/docs/record_errors).
+// Prints a line for each code that it is given: the code and the text that our programs show for it. docs/errors.rst
+// has recorded what it prints (tests/docs/record_errors).
 
 #include "common/error.hpp"
 
