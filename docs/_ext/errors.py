@@ -5,6 +5,7 @@ import csv
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import nested_parse_with_titles
 
 import sources
 
@@ -21,23 +22,35 @@ class Errors(SphinxDirective):
         for line in (sources.ROOT / TEXTS).read_text(encoding="utf-8").splitlines():
             code, _, text = line.partition(" ")
             texts[code] = text
-        result, seen = [], set()
         with open(sources.ROOT / CODES, encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                code, name = row["code"], row["name"]
-                if code not in texts:
-                    raise self.error(f"errors: {TEXTS} has no text for {code}; tests/docs/record_errors writes it")
-                if code in seen:
-                    raise self.error(f"errors: {CODES} has {code} twice")
-                seen.add(code)
-                section = nodes.section(ids=[f"error-{code}"], names=[f"error {code}"])
-                section += nodes.title("", f"{code} {name}")
-                self.state.nested_parse(StringList([
-                    f".. index:: {name}, {code} ({name})", "",
-                    f":Text: *{texts[code]}*", f":Where: {row['where']}", f":Meaning: {row['meaning']}",
-                    f":What to do: {row['do']}"], CODES), 0, section)
-                result.append(section)
-        return result
+            rows = list(csv.DictReader(file))
+        seen = set()
+        for row in rows:
+            if row["code"] not in texts:
+                raise self.error(f"errors: {TEXTS} has no text for {row['code']}; tests/docs/record_errors writes it")
+            if row["code"] in seen:
+                raise self.error(f"errors: {CODES} has {row['code']} twice")
+            seen.add(row["code"])
+        lines = ["By number", "~" * 9, ""] + self.table(["Code", "What it means, and where we meet it", "What to do"],
+                                                        [30, 40, 30], [
+            [f".. index:: {row['name']}, {row['code']} ({row['name']})\n\n**{row['code']}** ``{row['name']}``\n\n*{texts[row['code']]}*",
+             f"{row['meaning']}\n\nWhere: {row['where']}.", row["do"]] for row in rows])
+        lines += ["", "By name", "~" * 7, ""] + self.table(["Name", "Code"], [80, 20], [
+            [f"``{row['name']}``", row["code"]] for row in sorted(rows, key=lambda row: row["name"])])
+        holder = nodes.section()
+        holder.document = self.state.document
+        nested_parse_with_titles(self.state, StringList(lines, CODES), holder)
+        return holder.children
+
+    @staticmethod
+    def table(titles, widths, body):
+        lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {' '.join(map(str, widths))}", ""]
+        for cells in [titles, *body]:
+            for number, cell in enumerate(cells):
+                start = "   * - " if number == 0 else "     - "
+                first, *rest = cell.split("\n")
+                lines += [start + first, *("       " + line if line else "" for line in rest)]
+        return lines
 
 
 def setup(app):
