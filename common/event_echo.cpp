@@ -4,6 +4,7 @@
 #include "common/overlapped_socket.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace iocp {
@@ -14,6 +15,7 @@ event_echo::~event_echo() {
         const WSAEVENT ended = event_.get();
         if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
             report(::WSAGetLastError(), "WSAWaitForMultipleEvents");
+            std::abort(); // it is still lent: to free it would be worse
         }
         // back: overlapped_, buffer_
     }

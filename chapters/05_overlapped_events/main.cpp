@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <list>
 #include <utility>
@@ -54,6 +55,7 @@ connection::~connection() {
         const WSAEVENT ended = event.get();
         if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
             iocp::report(::WSAGetLastError(), "WSAWaitForMultipleEvents");
+            std::abort(); // it is still lent: to free it would be worse
         }
         // back: overlapped, buffer. With what result we cannot ask: the socket to ask with is gone.
     }

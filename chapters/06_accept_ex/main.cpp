@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <list>
 #include <string_view>
@@ -77,6 +78,7 @@ acceptor::~acceptor() {
         const WSAEVENT ended = event.get();
         if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
             iocp::report(::WSAGetLastError(), "WSAWaitForMultipleEvents");
+            std::abort(); // it is still lent: to free it would be worse
         }
         // back: overlapped, block
     }
