@@ -1,8 +1,15 @@
 # add_chapter(NN_name sources...)
-# The program of one chapter: target NN_name, <build>/bin/NN_name.exe.
+# The program of one chapter: target NN_name, <build>/bin/NN_name.exe; and the same objects, linked with the watch:
+# target NN_name_watched, <build>/bin/NN_name_watched.exe.
 function(add_chapter name)
     add_executable(${name} ${ARGN})
     target_link_libraries(${name} PRIVATE iocp_common)
+
+    if(TARGET iocp_watch_linked)
+        add_executable(${name}_watched $<TARGET_OBJECTS:${name}>)
+        target_link_libraries(${name}_watched PRIVATE iocp_common iocp_watch iocp_watch_linked)
+        set_target_properties(${name}_watched PROPERTIES LINKER_LANGUAGE CXX)
+    endif()
 endfunction()
 
 # add_discovered_tests(target LABEL label)
