@@ -1,5 +1,6 @@
 #include "tests/support/child.hpp"
 
+#include "tests/support/create_process.hpp"
 #include "tests/support/failure.hpp"
 
 namespace support {
@@ -103,7 +104,7 @@ std::optional<std::string> drained_pipe::line_beginning(std::string_view start, 
     }
 }
 
-child::child(std::wstring command_line, DWORD flags) {
+child::child(const std::wstring& command_line, DWORD flags) {
     pipe in = make_pipe(&pipe::read);
     pipe out = make_pipe(&pipe::write);
     pipe err = make_pipe(&pipe::write);
@@ -117,8 +118,7 @@ child::child(std::wstring command_line, DWORD flags) {
     startup.hStdError = err.write;
     PROCESS_INFORMATION made{};
     // Suspended, so that it is in the job before it can start anything.
-    const BOOL started = ::CreateProcessW(nullptr, command_line.data(), nullptr, nullptr, TRUE,
-                                          flags | CREATE_SUSPENDED, nullptr, nullptr, &startup, &made);
+    const BOOL started = create_suspended(command_line, flags, startup, made);
     const DWORD error = ::GetLastError();
     ::CloseHandle(in.read);
     ::CloseHandle(out.write);

@@ -58,7 +58,7 @@ private:
 class child {
 public:
     /// \param flags for CreateProcessW, such as CREATE_NO_WINDOW
-    child(std::wstring command_line, DWORD flags);
+    child(const std::wstring& command_line, DWORD flags);
     ~child();
 
     child(const child&) = delete;

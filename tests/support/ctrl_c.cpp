@@ -6,6 +6,9 @@
 // who started it: so this helper is started with CREATE_NO_WINDOW, which gives it a console that nobody else is in.
 //
 // It writes `pid N` as the first line on standard output, before the program runs, and ends with the program's status.
+// Where it was given no console that line is `no console`, and it ends without having started anything.
+
+#include "tests/support/create_process.hpp"
 
 #include <winsock2.h>
 
@@ -21,6 +24,13 @@ constexpr UINT own_failure = 120;
 [[noreturn]] void give_up(const char* call) {
     std::fprintf(stderr, "ctrl_c: %s: %lu\n", call, ::GetLastError());
     ::ExitProcess(own_failure);
+}
+
+// Wine starts a process of its own for a new console. When that fails (create_process.hpp says how it can) the helper
+// runs all the same, without a console. It would show only when Ctrl+C is pressed.
+bool has_console() {
+    DWORD one = 0;
+    return ::GetConsoleProcessList(&one, 1) != 0;
 }
 
 BOOL WINAPI survive(DWORD) {
@@ -52,7 +62,10 @@ std::wstring rest_of_command_line() {
 } // namespace
 
 int main() {
-    std::wstring command_line = rest_of_command_line();
+    if (!has_console()) {
+        std::puts("no console");
+        return own_failure;
+    }
 
     // The program gets no standard input: this helper reads from its own.
     SECURITY_ATTRIBUTES inheritable{sizeof(SECURITY_ATTRIBUTES), nullptr, TRUE};
@@ -69,8 +82,7 @@ int main() {
     startup.hStdOutput = ::GetStdHandle(STD_OUTPUT_HANDLE);
     startup.hStdError = ::GetStdHandle(STD_ERROR_HANDLE);
     PROCESS_INFORMATION process{};
-    if (!::CreateProcessW(nullptr, command_line.data(), nullptr, nullptr, TRUE, CREATE_SUSPENDED, nullptr, nullptr,
-                          &startup, &process)) {
+    if (!support::create_suspended(rest_of_command_line(), 0, startup, process)) {
         give_up("CreateProcessW");
     }
 

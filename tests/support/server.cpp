@@ -27,7 +27,23 @@ std::wstring server_command_line(const std::vector<std::wstring>& arguments) {
 constexpr std::size_t helper_line = 0;
 constexpr std::size_t first_server_line = 1;
 constexpr std::string_view pid_start = "pid ";
+constexpr std::string_view no_console = "no console";
 constexpr std::string_view listening_start = "listening on ";
+
+// The helper gets its console from the system as it starts. One that got none has started nothing: another takes its
+// place, with a console of its own. The last one that is tried may have none either, and then says so instead of its
+// pid.
+std::unique_ptr<child> start_helper(const std::wstring& command_line, deadline until) {
+    constexpr int tries = 3;
+    std::unique_ptr<child> helper;
+    for (int left = tries; left != 0; --left) {
+        helper = std::make_unique<child>(command_line, CREATE_NO_WINDOW);
+        if (helper->out().line(helper_line, until) != no_console) {
+            break;
+        }
+    }
+    return helper;
+}
 
 } // namespace
 
@@ -42,13 +58,14 @@ finished_program run_to_end(const std::vector<std::wstring>& arguments) {
     return {*status, program.out().text(), program.err().text()};
 }
 
-server::server(const std::vector<std::wstring>& arguments) : helper_(server_command_line(arguments), CREATE_NO_WINDOW) {
+server::server(const std::vector<std::wstring>& arguments) {
     const deadline until;
-    const std::optional<std::string> pid = helper_.out().line(helper_line, until);
-    const std::optional<std::string> first = helper_.out().line(first_server_line, until);
+    helper_ = start_helper(server_command_line(arguments), until);
+    const std::optional<std::string> pid = helper_->out().line(helper_line, until);
+    const std::optional<std::string> first = helper_->out().line(first_server_line, until);
     if (!pid || !pid->starts_with(pid_start) || !first || !first->starts_with(listening_start)) {
-        helper_.end_all();
-        throw failure("no server: it wrote \"" + out() + "\" and \"" + err() + "\"");
+        helper_->end_all();
+        throw failure("no server: it wrote \"" + helper_->out().text() + "\" and \"" + err() + "\"");
     }
     std::from_chars(pid->data() + pid_start.size(), pid->data() + pid->size(), process_id_);
     process_ = ::OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_VM_READ, FALSE, process_id_);
@@ -63,25 +80,25 @@ server::~server() {
 }
 
 void server::press_ctrl_c() {
-    helper_.write("c");
+    helper_->write("c");
 }
 
 std::optional<DWORD> server::wait(std::chrono::milliseconds limit) {
-    return helper_.wait(deadline(limit));
+    return helper_->wait(deadline(limit));
 }
 
 std::string server::out() const {
-    const std::string all = helper_.out().text();
+    const std::string all = helper_->out().text();
     const std::size_t end = all.find('\n');
     return end == std::string::npos ? std::string() : all.substr(end + 1);
 }
 
 std::string server::err() const {
-    return helper_.err().text();
+    return helper_->err().text();
 }
 
 std::optional<std::string> server::line_beginning(std::string_view start) const {
-    return helper_.out().line_beginning(start, deadline());
+    return helper_->out().line_beginning(start, deadline());
 }
 
 std::size_t server::memory() const {

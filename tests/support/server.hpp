@@ -3,6 +3,7 @@
 #include "tests/support/child.hpp"
 #include "tests/support/endpoint.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,7 +59,7 @@ public:
     std::size_t threads() const;
 
 private:
-    child helper_;
+    std::unique_ptr<child> helper_;
     DWORD process_id_ = 0;
     HANDLE process_ = nullptr;
     endpoint where_;
