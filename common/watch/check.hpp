@@ -56,7 +56,7 @@ struct finding {
     std::uint64_t nanoseconds = 0; ///< since the start
     std::uint32_t thread = 0;
     std::uint64_t number = 0; ///< its place among the records: it follows the record of this number
-    std::string text;         ///< one line: what happened
+    std::string text{};       ///< one line: what happened
     std::uint64_t operation = 0;
     std::uint32_t socket = 0;
     call_stack here{};      ///< where the rule was broken

@@ -68,11 +68,11 @@ struct record {
     std::uint32_t bytes = 0; ///< transferred, or posted
     std::uint64_t key = 0;   ///< completion key
     std::uintptr_t overlapped = 0;
-    bool posted = false;             ///< packet: the program posted it itself
-    bool back = false;               ///< the operation's memory is the program's again
-    int family = 0;                  ///< socket: AF_INET, AF_INET6 or another
-    std::vector<lent_memory> memory; ///< submit: what is lent; with `back`: what is back
-    std::string text;                ///< start: the program's path
+    bool posted = false;               ///< packet: the program posted it itself
+    bool back = false;                 ///< the operation's memory is the program's again
+    int family = 0;                    ///< socket: AF_INET, AF_INET6 or another
+    std::vector<lent_memory> memory{}; ///< submit: what is lent; with `back`: what is back
+    std::string text{};                ///< start: the program's path
 };
 
 } // namespace iocp::watch

@@ -1,0 +1,108 @@
+#include "common/watch/import_table.hpp"
+
+#include <psapi.h>
+
+#include <string>
+#include <vector>
+
+namespace iocp::watch {
+
+namespace {
+
+std::wstring upper(std::wstring text) {
+    ::CharUpperBuffW(text.data(), static_cast<DWORD>(text.size()));
+    return text;
+}
+
+std::wstring path_of(HMODULE module) {
+    std::wstring path(32'768, L'\0');
+    path.resize(::GetModuleFileNameW(module, path.data(), static_cast<DWORD>(path.size())));
+    return path;
+}
+
+bool is_the_systems(HMODULE module) {
+    std::wstring windows(MAX_PATH, L'\0');
+    windows.resize(::GetSystemWindowsDirectoryW(windows.data(), static_cast<UINT>(windows.size())));
+    return upper(path_of(module)).starts_with(upper(windows) + L'\\');
+}
+
+std::vector<HMODULE> loaded_modules() {
+    std::vector<HMODULE> modules(64);
+    for (;;) {
+        DWORD needed = 0;
+        const DWORD size = static_cast<DWORD>(modules.size() * sizeof(HMODULE));
+        if (!::K32EnumProcessModules(::GetCurrentProcess(), modules.data(), size, &needed)) {
+            return {};
+        }
+        modules.resize(needed / sizeof(HMODULE));
+        if (needed <= size) {
+            return modules;
+        }
+    }
+}
+
+// [write]
+// The tables lie in memory that is read-only once the loader is done. Other threads may be jumping through the pointer
+// meanwhile: it is aligned, so they find the old one or the new one.
+void write(void** slot, void* value) {
+    DWORD before = 0;
+    if (::VirtualProtect(slot, sizeof(*slot), PAGE_READWRITE, &before)) {
+        *slot = value;
+        ::VirtualProtect(slot, sizeof(*slot), before, &before);
+    }
+}
+// [/write]
+
+} // namespace
+
+void* import_table::note(const wchar_t* dll, const char* name, void* ours) {
+    const HMODULE module = ::GetModuleHandleW(dll);
+    if (module == nullptr) {
+        return nullptr;
+    }
+    void* const original = reinterpret_cast<void*>(::GetProcAddress(module, name));
+    if (original != nullptr) {
+        replace_address(original, ours);
+    }
+    return original;
+}
+
+void* import_table::ours_for(void* original) const {
+    const auto found = ours_.find(original);
+    return found == ours_.end() ? nullptr : found->second;
+}
+
+// [patch_module]
+void import_table::patch_module(HMODULE module) const {
+    // A module's handle is the address it is loaded at. Its headers are there, and all that they name is an offset
+    // from there.
+    char* const base = reinterpret_cast<char*>(module);
+    const auto* const dos = reinterpret_cast<const IMAGE_DOS_HEADER*>(base);
+    const auto* const pe = reinterpret_cast<const IMAGE_NT_HEADERS*>(base + dos->e_lfanew);
+    const IMAGE_DATA_DIRECTORY& directory = pe->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_IMPORT];
+    if (directory.VirtualAddress == 0) {
+        return;
+    }
+    // One descriptor for each DLL that the module needs; the last has no name. FirstThunk is its part of the import
+    // address table: one pointer for each function, and a null at the end.
+    const auto* descriptor = reinterpret_cast<const IMAGE_IMPORT_DESCRIPTOR*>(base + directory.VirtualAddress);
+    for (; descriptor->Name != 0; ++descriptor) {
+        for (void** slot = reinterpret_cast<void**>(base + descriptor->FirstThunk); *slot != nullptr; ++slot) {
+            if (void* const ours = ours_for(*slot)) {
+                write(slot, ours);
+            }
+        }
+    }
+}
+// [/patch_module]
+
+void import_table::patch(HMODULE except) {
+    for (const HMODULE module : loaded_modules()) {
+        if (module != except && !patched_.contains(module) && !is_the_systems(module)) {
+            patch_module(module);
+            patched_.insert(module);
+        }
+    }
+}
+
+} // namespace iocp::watch

@@ -1,0 +1,190 @@
+#pragma once
+
+#include "common/watch/record.hpp"
+#include "common/watch/world.hpp"
+
+#include <span>
+
+namespace iocp::watch {
+
+/// When and by whom: what the recorder tells with everything.
+struct moment {
+    std::uint64_t nanoseconds = 0;
+    std::uint32_t thread = 0;
+    std::uint64_t number = 0; ///< of the last record
+};
+
+/// Who listens to the recorder. All but unlocked() are called with the recorder's lock held, on the thread that does
+/// it, and before the world takes it in: what is told of has not happened yet.
+class listener {
+public:
+    listener() = default;
+    virtual ~listener() = default;
+    listener(const listener&) = delete;
+    listener& operator=(const listener&) = delete;
+
+    /// A record is made.
+    virtual void happened(const record& what) = 0;
+    /// An overlapped operation is about to be submitted.
+    virtual void submitting(const world& before, const operation& next, const moment& at) = 0;
+    /// The submit has returned, and the operation is pending.
+    virtual void pending(const operation& one, const moment& at) = 0;
+    /// A thread is about to enter a call on a socket.
+    virtual void entering(const world& before, const socket_info& socket, const inside& call, const moment& at) = 0;
+    /// closesocket is about to be called.
+    virtual void closing(const world& before, const socket_info& socket, const moment& at) = 0;
+    /// The result of an operation in flight is about to be asked for.
+    virtual void asking(const operation& one, const socket_info* asked, bool wait, const moment& at) = 0;
+    /// An operation comes back, in whatever way.
+    virtual void coming_back(const world& before, const operation& one, const moment& at) = 0;
+    /// A packet was dequeued that belongs to no operation and was not posted.
+    virtual void strange_packet(std::uint32_t port, std::uintptr_t overlapped, const moment& at) = 0;
+    /// A block of memory is about to be freed, and some of it is lent.
+    virtual void freeing(std::span<const operation* const> lent, const char* call, std::uintptr_t begin,
+                         std::uintptr_t end, const moment& at) = 0;
+    /// A thread has come to its end.
+    virtual void thread_ending(const world& before, const thread_info& thread, const moment& at) = 0;
+    /// CloseHandle is about to be called for a port.
+    virtual void closing_port(const port_info& port, const moment& at) = 0;
+    /// A socket's packets will be dequeued inside the system.
+    virtual void losing_sight(const socket_info& socket, const char* call, const moment& at) = 0;
+    /// The program has come to its normal end, and whatever is open now stays open.
+    virtual void ending(const world& before, const moment& at) = 0;
+    /// The lock is free again.
+    /// \param may_wait false inside free, at a thread's end and wherever else the loader's lock may be held
+    virtual void unlocked(bool may_wait) = 0;
+};
+
+/// A call that a thread has entered.
+struct ticket {
+    const char* call = "";
+    SOCKET handle = INVALID_SOCKET;
+    std::uint32_t socket = 0;
+    std::uint32_t thread = 0;
+    std::uint64_t began = 0;
+    std::uint64_t operation = 0; ///< 0: none is submitted, or it is not tracked
+};
+
+/// What a hook knows of an operation before it is submitted.
+struct submission {
+    const char* call = "";
+    SOCKET handle = INVALID_SOCKET;
+    SOCKET accept_handle = INVALID_SOCKET;
+    OVERLAPPED* overlapped = nullptr;
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
+    std::vector<lent_memory> buffers{};
+    std::uint32_t local_address_bytes = 0; ///< AcceptEx
+    std::uint32_t remote_address_bytes = 0;
+    int family = 0; ///< AcceptEx: of the listening socket
+};
+
+/// Layer 2: keeps the world and makes a record of everything that changes it. Its functions are called by the hooks, in
+/// the order that each of them says, on the thread that makes the call.
+///
+/// An operation is recorded before the real call and corrected afterwards: its packet may be dequeued by another thread
+/// before the call has returned.
+class recorder {
+public:
+    /// \param hash_sends remember what send buffers held
+    recorder(listener& told, bool hash_sends);
+
+    recorder(const recorder&) = delete;
+    recorder& operator=(const recorder&) = delete;
+
+    /// The first record.
+    void start(const std::string& program);
+
+    /// Before and after a call on a socket that submits nothing.
+    ticket enter(const char* call, SOCKET handle);
+    void leave(const ticket& entered, bool ok, std::uint32_t bytes, std::uint32_t error);
+
+    /// A call that is on no socket in particular, or on one that enter() was not called for. After it.
+    void called(const char* call, std::uint64_t began, bool ok, std::uint32_t error);
+    std::uint64_t now() const;
+
+    /// Before and after a call that submits an overlapped operation. A success is immediate, an error may mean pending.
+    ticket submit(submission next);
+    void returned(const ticket& entered, bool immediate, std::uint32_t bytes, std::uint32_t error);
+
+    /// After a socket was made.
+    void made_socket(const char* call, SOCKET handle, int family, std::uint64_t began);
+    /// Before closesocket; put_back after it, when it has failed.
+    socket_info closing(const char* call, SOCKET handle);
+    void put_back(const socket_info& socket);
+    bool knows(SOCKET handle) const;
+
+    /// After these calls have succeeded.
+    void made_port(HANDLE port);
+    void associated(HANDLE handle, HANDLE port, std::uint64_t key);
+    void skips_packets(HANDLE handle);
+    void has_context(SOCKET handle);
+    void made_event(HANDLE event);
+    /// Before the call.
+    void loses_sight(HANDLE handle, const char* call);
+    void closing_port(HANDLE port);
+    void closing_event(HANDLE event);
+    bool is_port(HANDLE handle) const;
+
+    /// Before PostQueuedCompletionStatus; unpost after it, when it has failed.
+    void post(HANDLE port, std::uint32_t bytes, std::uint64_t key, OVERLAPPED* overlapped);
+    void unpost(OVERLAPPED* overlapped);
+
+    /// Around a wait for packets.
+    void waits(HANDLE port);
+    /// \param error 0 for a success
+    void dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped, std::uint32_t bytes, std::uint32_t error);
+    void wait_ended(HANDLE port, std::uint32_t error, bool worth_a_record);
+
+    /// Around WSAGetOverlappedResult and GetOverlappedResult.
+    void asks(SOCKET handle, OVERLAPPED* overlapped, bool wait);
+    void answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t bytes, std::uint32_t error);
+
+    /// When a completion routine is entered.
+    /// \return the program's own routine
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE entered_routine(OVERLAPPED* overlapped, std::uint32_t bytes,
+                                                       std::uint32_t error);
+
+    /// After CancelIoEx or CancelIo.
+    void cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t error);
+
+    /// Before memory is freed. Cheap when nothing near it is lent.
+    void freeing(const char* call, const void* block, std::size_t bytes);
+
+    /// On the thread that ends.
+    void thread_ends();
+
+    /// At the program's normal end, with every thread still there.
+    /// \param count_what_is_left say what is still open
+    void program_ends(bool count_what_is_left);
+
+private:
+    class locked;
+
+    thread_info& who();
+    socket_info* find(SOCKET handle);
+    socket_info& find_or_add(SOCKET handle);
+    port_info& find_or_add_port(HANDLE port);
+    void emit(record what);
+    moment at(const thread_info& thread) const;
+    void come_back(std::uint64_t number, record what);
+    void leave_socket(const ticket& entered);
+
+    listener& told_;
+    bool hash_sends_;
+    mutable SRWLOCK lock_ = SRWLOCK_INIT;
+    world world_;
+    std::uint64_t frequency_ = 0;
+    std::uint64_t began_ = 0;
+    std::uint64_t records_ = 0;
+    std::uint64_t operations_ = 0;
+    std::uint32_t sockets_ = 0;
+    std::uint32_t ports_ = 0;
+    std::uint32_t events_ = 0;
+    std::uint32_t threads_ = 0;
+    bool ended_ = false;
+};
+
+/// FNV-1a over what a send lends, to see whether it changes.
+std::uint64_t hash_of(const std::vector<lent_memory>& memory);
+
+} // namespace iocp::watch

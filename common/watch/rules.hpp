@@ -1,0 +1,66 @@
+#pragma once
+
+#include "common/watch/check.hpp"
+#include "common/watch/recorder.hpp"
+
+#include <atomic>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace iocp::watch {
+
+/// Who reads what the watch has to say.
+class reader {
+public:
+    reader() = default;
+    virtual ~reader() = default;
+    reader(const reader&) = delete;
+    reader& operator=(const reader&) = delete;
+
+    /// Called with the recorder's lock held.
+    /// \param may_wait false where the loader's lock may be held
+    virtual void take(const record& what) = 0;
+    virtual void take(const finding& found) = 0;
+
+    /// Called without the lock.
+    /// \param urgent something exact was found, and the program may not live much longer
+    virtual void settle(bool urgent, bool may_wait) = 0;
+};
+
+/// Layer 3: looks at everything that the recorder tells and says where a rule is broken.
+class rules final : public listener {
+public:
+    rules(reader& told, bool hash_sends) : told_(told), hash_sends_(hash_sends) {}
+
+    void happened(const record& what) override;
+    void submitting(const world& before, const operation& next, const moment& at) override;
+    void pending(const operation& one, const moment& at) override;
+    void entering(const world& before, const socket_info& socket, const inside& call, const moment& at) override;
+    void closing(const world& before, const socket_info& socket, const moment& at) override;
+    void asking(const operation& one, const socket_info* asked, bool wait, const moment& at) override;
+    void coming_back(const world& before, const operation& one, const moment& at) override;
+    void strange_packet(std::uint32_t port, std::uintptr_t overlapped, const moment& at) override;
+    void freeing(std::span<const operation* const> lent, const char* call, std::uintptr_t begin, std::uintptr_t end,
+                 const moment& at) override;
+    void thread_ending(const world& before, const thread_info& thread, const moment& at) override;
+    void closing_port(const port_info& port, const moment& at) override;
+    void losing_sight(const socket_info& socket, const char* call, const moment& at) override;
+    void ending(const world& before, const moment& at) override;
+    void unlocked(bool may_wait) override;
+
+private:
+    void say(const check& what, const moment& at, const operation* one, std::uint32_t socket, std::string text);
+    void say_left(const check& what, const moment& at, std::uint32_t socket, const call_stack& made, std::string text);
+    void report(finding found);
+    void look_at_frames(const world& before, const moment& at);
+
+    reader& told_;
+    bool hash_sends_;
+    std::atomic<bool> urgent_ = false;                    ///< said since the lock was last free
+    std::set<std::pair<const check*, call_stack>> known_; ///< what was said, and of which place
+    std::set<std::uint64_t> frames_gone_;                 ///< operations whose frame was found to be gone
+};
+
+} // namespace iocp::watch

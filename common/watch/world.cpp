@@ -1,0 +1,76 @@
+#include "common/watch/world.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace iocp::watch {
+
+const operation* world::with(const OVERLAPPED* overlapped) const {
+    const auto found = by_overlapped_.find(overlapped);
+    return found == by_overlapped_.end() ? nullptr : &operations.at(found->second);
+}
+
+const socket_info* world::socket(SOCKET handle) const {
+    const auto found = sockets.find(handle);
+    return found == sockets.end() ? nullptr : &found->second;
+}
+
+std::vector<const operation*> world::touching(std::uintptr_t begin, std::uintptr_t end) const {
+    std::vector<const operation*> found;
+    // A range that begins before `begin` reaches into it only when it is long enough.
+    auto candidate = ranges_.upper_bound(begin > longest_ ? begin - longest_ : 0);
+    if (candidate != ranges_.begin()) {
+        --candidate;
+    }
+    for (; candidate != ranges_.end() && candidate->first < end; ++candidate) {
+        if (candidate->second.end > begin) {
+            const operation* const one = &operations.at(candidate->second.operation);
+            if (std::find(found.begin(), found.end(), one) == found.end()) {
+                found.push_back(one);
+            }
+        }
+    }
+    return found;
+}
+
+operation& world::lend(operation next) {
+    by_overlapped_[next.overlapped] = next.number;
+    for (const lent_memory& memory : next.memory) {
+        if (memory.bytes > 0) {
+            ranges_.emplace(memory.address, range{memory.address + memory.bytes, next.number});
+            longest_ = std::max(longest_, memory.bytes);
+        }
+    }
+    const std::uint64_t number = next.number;
+    return operations.emplace(number, std::move(next)).first->second;
+}
+
+operation world::take_back(std::uint64_t number) {
+    auto node = operations.extract(number);
+    operation done = std::move(node.mapped());
+    for (const lent_memory& memory : done.memory) {
+        const auto [first, last] = ranges_.equal_range(memory.address);
+        const auto mine =
+            std::find_if(first, last, [&](const auto& entry) { return entry.second.operation == number; });
+        if (mine != last) {
+            ranges_.erase(mine);
+        }
+    }
+    // A program that has submitted an OVERLAPPED twice has two operations of that name. The other one takes it over.
+    if (const auto named = by_overlapped_.find(done.overlapped);
+        named != by_overlapped_.end() && named->second == number) {
+        by_overlapped_.erase(named);
+        for (const operation* const other : touching(reinterpret_cast<std::uintptr_t>(done.overlapped),
+                                                     reinterpret_cast<std::uintptr_t>(done.overlapped) + 1)) {
+            if (other->overlapped == done.overlapped) {
+                by_overlapped_[done.overlapped] = other->number;
+            }
+        }
+    }
+    if (ranges_.empty()) {
+        longest_ = 0;
+    }
+    return done;
+}
+
+} // namespace iocp::watch

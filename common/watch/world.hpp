@@ -1,0 +1,123 @@
+#pragma once
+
+#include "common/watch/check.hpp"
+#include "common/watch/record.hpp"
+
+#include <winsock2.h>
+
+#include <windows.h>
+#include <ws2tcpip.h>
+
+#include <cstdint>
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+namespace iocp::watch {
+
+/// A call on a socket that a thread has entered and not left.
+struct inside {
+    std::uint32_t thread = 0;
+    const char* call = "";
+    std::uint64_t operation = 0; ///< the one that it submits; 0 for a call without
+};
+
+/// An open socket.
+struct socket_info {
+    std::uint32_t number = 0;
+    SOCKET handle = INVALID_SOCKET;
+    std::uint32_t port = 0; ///< the completion port it was given to
+    std::uint64_t key = 0;
+    bool skip_mode = false;
+    bool needs_context = false; ///< accepted by AcceptEx, and SO_UPDATE_ACCEPT_CONTEXT is not set yet
+    bool untracked = false;     ///< its packets are dequeued inside the system
+    std::vector<inside> threads{};
+    call_stack made{};
+};
+
+/// An overlapped operation, from just before its submit until its memory is back.
+struct operation {
+    std::uint64_t number = 0;
+    const char* call = "";
+    std::uint32_t socket = 0;
+    SOCKET handle = INVALID_SOCKET; ///< the value that the socket had
+    SOCKET accept_handle = INVALID_SOCKET;
+    std::uint32_t accept_socket = 0;
+    told_by told = told_by::nothing;
+    OVERLAPPED* overlapped = nullptr;
+    HANDLE event = nullptr; ///< hEvent at the submit, low bit and all
+    std::uint64_t key = 0;  ///< of the socket, at the submit
+    std::uint32_t thread = 0;
+    std::vector<lent_memory> memory{};
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
+    std::uint64_t sent_hash = 0; ///< of what a send lends, when that is asked for
+    call_stack submitted{};
+    std::uint32_t local_address_bytes = 0; ///< AcceptEx: the room for each address
+    std::uint32_t remote_address_bytes = 0;
+    int family = 0;    ///< AcceptEx: of the listening socket
+    bool gone = false; ///< some of its memory was freed under it: nothing there may be read
+};
+
+/// A completion port.
+struct port_info {
+    std::uint32_t number = 0;
+    std::uint32_t waiting = 0; ///< threads that wait on it
+};
+
+/// A thread that has made a call.
+struct thread_info {
+    std::uint32_t number = 0;
+    std::uintptr_t stack_low = 0;
+    std::uintptr_t stack_high = 0; ///< one past
+};
+
+/// An object that WSACreateEvent made and WSACloseEvent has not closed.
+struct event_info {
+    std::uint32_t number = 0;
+    call_stack made{};
+};
+
+/// A packet that the program posted and nobody has dequeued yet.
+struct posted_packet {
+    std::uint32_t port = 0;
+    std::uint64_t key = 0;
+    std::uint32_t bytes = 0;
+};
+
+/// What is open, lent and under way in the program at this moment, as far as its calls show it.
+///
+/// It is changed by the recorder alone, under the recorder's lock; rules read it.
+class world {
+public:
+    std::unordered_map<SOCKET, socket_info> sockets;
+    std::unordered_map<HANDLE, port_info> ports;
+    std::unordered_map<HANDLE, event_info> events;
+    std::unordered_map<DWORD, thread_info> threads;
+    std::map<std::uint64_t, operation> operations; ///< in flight, by number
+    std::unordered_multimap<const OVERLAPPED*, posted_packet> posted;
+
+    /// \return the operation in flight that has this OVERLAPPED; null when there is none
+    const operation* with(const OVERLAPPED* overlapped) const;
+
+    /// \return the open socket of this handle value; null when there is none that the watch knows
+    const socket_info* socket(SOCKET handle) const;
+
+    /// \return the operations in flight that have lent some byte of [begin, end)
+    std::vector<const operation*> touching(std::uintptr_t begin, std::uintptr_t end) const;
+
+    /// For the recorder: an operation goes into flight, and comes back.
+    operation& lend(operation next);
+    operation take_back(std::uint64_t number);
+
+private:
+    struct range {
+        std::uintptr_t end;
+        std::uint64_t operation;
+    };
+
+    std::unordered_map<const OVERLAPPED*, std::uint64_t> by_overlapped_;
+    std::multimap<std::uintptr_t, range> ranges_; ///< by their first byte
+    std::size_t longest_ = 0;                     ///< no range is longer
+};
+
+} // namespace iocp::watch
