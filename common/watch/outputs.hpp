@@ -22,8 +22,13 @@ public:
     outputs(const outputs&) = delete;
     outputs& operator=(const outputs&) = delete;
 
+    /// After the record of the program's end nothing is taken any more.
     void take(const record& happened);
     void take(const finding& found);
+
+    /// Waits while very much is still to be written, at the longest for `limit`, so that a program that is faster than
+    /// its terminal does not fill the memory. With no lock held and not in free, at a thread's end or in DllMain.
+    void wait_for_room(std::chrono::milliseconds limit);
 
     /// Waits until all that was taken before is written, at the longest for `limit`: in DllMain the writing thread may
     /// be waiting for the lock that this thread holds.
@@ -39,7 +44,7 @@ public:
 
 private:
     struct state;
-    std::unique_ptr<state> state_;
+    std::shared_ptr<state> state_; ///< shared with the writing thread
 };
 
 } // namespace iocp::watch

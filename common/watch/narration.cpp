@@ -1,0 +1,416 @@
+#include "common/watch/narration.hpp"
+
+#include "common/watch/colour.hpp"
+#include "common/watch/error_names.hpp"
+#include "common/watch/trace.hpp"
+
+#include <winsock2.h>
+
+#include <windows.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+namespace iocp::watch {
+
+// The columns of a line.
+struct narration::line {
+    std::string time;
+    std::string thread;
+    std::string socket;
+    std::string operation;
+    std::string what;    ///< the call, or a word for the event
+    std::string outcome; ///< how it ended
+    std::string memory;  ///< what is lent, or back
+    std::string more;
+    bool failed = false;
+    bool back = false;
+};
+
+namespace {
+
+std::string marked(char mark, std::uint64_t number) {
+    return number == 0 ? std::string{} : mark + std::to_string(number);
+}
+
+// Seconds with four decimals: enough to see what was quick and what took time.
+std::string seconds(std::uint64_t nanoseconds) {
+    const std::uint64_t ten_thousandths = nanoseconds / 100'000;
+    std::string digits = std::to_string(ten_thousandths);
+    if (digits.size() < 5) {
+        digits.insert(0, 5 - digits.size(), '0');
+    }
+    return digits.insert(digits.size() - 4, 1, '.');
+}
+
+std::string bytes_words(std::uint64_t bytes) {
+    return with_commas(bytes) + (bytes == 1 ? " byte" : " bytes");
+}
+
+// `OVERLAPPED, buffer 4,096 B`
+std::string memory_words(const std::vector<lent_memory>& memory) {
+    std::string words;
+    std::size_t buffers = 0;
+    std::uint64_t bytes = 0;
+    for (const lent_memory& one : memory) {
+        if (one.overlapped) {
+            words = "OVERLAPPED";
+        } else if (one.bytes != 0) {
+            ++buffers;
+            bytes += one.bytes;
+        }
+    }
+    if (buffers != 0) {
+        words.append(words.empty() ? "" : ", ");
+        words.append(buffers == 1 ? "buffer " : std::to_string(buffers) + " buffers ");
+        words.append(with_commas(bytes)).append(" B");
+    }
+    return words;
+}
+
+bool has_room(const std::vector<lent_memory>& memory) {
+    return std::any_of(memory.begin(), memory.end(),
+                       [](const lent_memory& one) { return !one.overlapped && one.bytes != 0; });
+}
+
+std::string failed_words(std::uint32_t error) {
+    return "failed " + error_words(error);
+}
+
+// How an operation ended, as its packet, its result or its routine says.
+std::string ending_words(const record& what) {
+    std::string words = what.operation == 0 ? std::string{} : std::string{what.call} + ": ";
+    if (what.result == outcome::failed) {
+        return words + failed_words(what.error);
+    }
+    words.append("success, ").append(bytes_words(what.bytes));
+    if (what.bytes == 0 && std::string_view{what.call} == "WSARecv") {
+        words.append(has_room(what.memory) ? ": end of stream" : " asked for");
+    }
+    return words;
+}
+
+std::string return_words(const record& returned, told_by told) {
+    switch (returned.result) {
+    case outcome::pending:
+        return "pending";
+    case outcome::failed:
+        return failed_words(returned.error);
+    default:
+        break;
+    }
+    std::string words = "done at once, " + bytes_words(returned.bytes);
+    if (!returned.back && told == told_by::port) {
+        words.append(", packet to come");
+    } else if (!returned.back && told == told_by::routine) {
+        words.append(", routine to come");
+    }
+    return words;
+}
+
+const char* told_words(told_by told) {
+    switch (told) {
+    case told_by::event:
+        return "ends with an event";
+    case told_by::routine:
+        return "ends with a routine";
+    case told_by::nothing:
+        return "nothing will tell of its end";
+    case told_by::port:
+        break;
+    }
+    return "";
+}
+
+const char* family_words(int family) {
+    return family == AF_INET ? "IPv4" : family == AF_INET6 ? "IPv6" : "";
+}
+
+void join(std::string& words, std::string_view more) {
+    if (!more.empty()) {
+        words.append(words.empty() ? "" : ", ").append(more);
+    }
+}
+
+// How wide each column is; what is longer shifts the rest of its line.
+constexpr std::size_t time_width = 9;
+constexpr std::size_t thread_width = 4;
+constexpr std::size_t socket_width = 5;
+constexpr std::size_t operation_width = 6;
+constexpr std::size_t what_width = 13;
+constexpr std::size_t outcome_width = 40;
+constexpr std::size_t memory_width = 32;
+
+class columns {
+public:
+    explicit columns(std::string& to) : to_(to) {}
+
+    // The spaces after a cell come with the next one, so that no line ends with any.
+    void cell(std::string_view text, std::size_t width, const char* colour = nullptr) {
+        if (!text.empty()) {
+            to_.append(spaces_, ' ');
+            paint(to_, text, colour);
+            spaces_ = 0;
+        }
+        spaces_ += width > text.size() ? width - text.size() : text.empty() ? 0 : 1;
+    }
+
+private:
+    std::string& to_;
+    std::size_t spaces_ = 0;
+};
+
+} // namespace
+
+std::string with_commas(std::uint64_t number) {
+    std::string digits = std::to_string(number);
+    for (std::size_t at = digits.size(); at > 3;) {
+        at -= 3;
+        digits.insert(at, 1, ',');
+    }
+    return digits;
+}
+
+bool narration::is_wanted(const record& what) const {
+    const auto named = [this](std::uint32_t socket) {
+        return std::find(only_.begin(), only_.end(), socket) != only_.end();
+    };
+    if (only_.empty() || named(what.socket) || named(what.accept_socket)) {
+        return true;
+    }
+    const auto accept = accepts_.find(what.operation);
+    return accept != accepts_.end() && named(accept->second);
+}
+
+void narration::print(std::string& to, const line& one) const {
+    const auto coloured = [this](const char* colour) { return colour_ ? colour : nullptr; };
+    columns row{to};
+    row.cell(std::string(one.time.size() < time_width ? time_width - one.time.size() : 0, ' ') + one.time,
+             time_width + 1, coloured(colours::quiet));
+    row.cell(one.thread, thread_width);
+    row.cell(one.socket, socket_width);
+    row.cell(one.operation, operation_width);
+    row.cell(one.what, what_width);
+    row.cell(one.outcome, outcome_width, one.failed ? coloured(colours::failed) : nullptr);
+    row.cell(one.memory, memory_width, coloured(one.back ? colours::back : colours::lent));
+    row.cell(one.more, 0);
+    to += '\n';
+}
+
+void narration::introduce(std::string& to, const record& start) const {
+    to.append("watch: ").append(base_name(start.text));
+    to.append(": seconds, t thread, s socket, # operation, p completion port. Memory that is ");
+    paint(to, "lent", colour_ ? colours::lent : nullptr);
+    to.append(" is the system's until it is ");
+    paint(to, "back", colour_ ? colours::back : nullptr);
+    to.append(".\n");
+}
+
+// What every line has.
+narration::line narration::about(const record& what) const {
+    line one;
+    one.time = seconds(what.nanoseconds);
+    one.thread = marked('t', what.thread);
+    one.socket = marked('s', what.socket);
+    one.operation = marked('#', what.operation);
+    one.what = what.call;
+    one.failed = what.result == outcome::failed;
+    if (what.back && !what.memory.empty()) {
+        one.back = true;
+        one.memory = "back " + memory_words(what.memory);
+    }
+    return one;
+}
+
+void narration::tell_submit(std::string& to, const record& submit, const record& returned) {
+    line one = about(returned);
+    one.outcome = return_words(returned, submit.told);
+    if (!returned.back) {
+        one.memory = "lent " + memory_words(submit.memory);
+    }
+    if (submit.accept_socket != 0) {
+        one.more = "for " + marked('s', submit.accept_socket);
+    }
+    join(one.more, told_words(submit.told));
+    print(to, one);
+}
+
+// The line of a call that is still inside the system, because something that happens meanwhile comes next.
+void narration::tell_early(std::string& to, std::uint64_t operation) {
+    const auto found = calls_.find(operation);
+    if (found == calls_.end()) {
+        return;
+    }
+    const record& submit = found->second;
+    if (is_wanted(submit)) {
+        line one = about(submit);
+        one.outcome = "called, has not returned yet";
+        one.memory = "lent " + memory_words(submit.memory);
+        if (submit.accept_socket != 0) {
+            one.more = "for " + marked('s', submit.accept_socket);
+        }
+        join(one.more, told_words(submit.told));
+        print(to, one);
+    }
+    calls_.erase(found);
+}
+
+void narration::tell_return(std::string& to, const record& returned) {
+    const auto found = calls_.find(returned.operation);
+    if (found != calls_.end()) {
+        const record submit = std::move(found->second);
+        calls_.erase(found);
+        if (is_wanted(submit)) {
+            tell_submit(to, submit, returned);
+        }
+    } else if (is_wanted(returned)) {
+        line one = about(returned);
+        one.outcome = "has returned: " + return_words(returned, told_by::nothing);
+        print(to, one);
+    }
+}
+
+// A packet, a result or a routine.
+void narration::tell_end(std::string& to, const record& what) {
+    line one = about(what);
+    one.what = event_name(what.kind);
+    one.outcome = ending_words(what);
+    if (what.kind == record_kind::packet) {
+        one.more = marked('p', what.port) + ", key " + std::to_string(what.key);
+        if (what.operation == 0) {
+            one.outcome = (what.posted ? "posted: " : "from elsewhere: ") + one.outcome;
+        }
+    } else if (what.result == outcome::incomplete) {
+        one.outcome = "not yet: " + error_words(what.error);
+    }
+    if (const auto accept = accepts_.find(what.operation); accept != accepts_.end() && !one.failed) {
+        join(one.more, "client " + marked('s', accept->second));
+    }
+    print(to, one);
+}
+
+void narration::tell(std::string& to, const record& what) {
+    now_ = what.nanoseconds;
+    if (what.kind == record_kind::submit) {
+        if (what.accept_socket != 0) {
+            accepts_[what.operation] = what.accept_socket;
+        }
+        calls_[what.operation] = what;
+        return;
+    }
+    if (what.kind == record_kind::returned) {
+        tell_return(to, what);
+    } else if (is_wanted(what)) {
+        tell_early(to, what.operation);
+        line one = about(what);
+        switch (what.kind) {
+        case record_kind::start:
+            introduce(to, what);
+            break;
+        case record_kind::thread:
+            one.what = "thread";
+            one.outcome = "first call, system's id " + std::to_string(what.os_thread);
+            print(to, one);
+            break;
+        case record_kind::thread_end:
+            one.what = "thread";
+            one.outcome = "ends";
+            print(to, one);
+            break;
+        case record_kind::socket:
+            one.outcome = "ok";
+            join(one.outcome, family_words(what.family));
+            print(to, one);
+            break;
+        case record_kind::close:
+            one.outcome = "closed";
+            print(to, one);
+            break;
+        case record_kind::port:
+            one.what = "new port";
+            one.outcome = marked('p', what.port);
+            print(to, one);
+            break;
+        case record_kind::close_port:
+            one.what = "close port";
+            one.outcome = marked('p', what.port);
+            print(to, one);
+            break;
+        case record_kind::associate:
+            one.what = "associate";
+            one.outcome = "with " + marked('p', what.port) + ", key " + std::to_string(what.key);
+            print(to, one);
+            break;
+        case record_kind::skip_mode:
+            one.what = "skip mode";
+            one.outcome = "on: no packet for what is done at once";
+            print(to, one);
+            break;
+        case record_kind::call:
+            one.outcome = one.failed ? failed_words(what.error) : transfers(what.call) ? bytes_words(what.bytes) : "ok";
+            if (what.nanoseconds >= what.began + 1'000'000) {
+                one.more = "took " + seconds(what.nanoseconds - what.began) + " s";
+            }
+            print(to, one);
+            break;
+        case record_kind::packet:
+        case record_kind::result:
+        case record_kind::routine:
+            tell_end(to, what);
+            break;
+        case record_kind::wait_failed:
+            one.what = "wait";
+            one.outcome = (what.error == WAIT_TIMEOUT ? "" : "failed ") + error_words(what.error);
+            one.failed = what.error != WAIT_TIMEOUT;
+            one.more = marked('p', what.port);
+            print(to, one);
+            break;
+        case record_kind::post:
+            one.what = "post";
+            one.outcome = bytes_words(what.bytes);
+            one.more = marked('p', what.port) + ", key " + std::to_string(what.key);
+            print(to, one);
+            break;
+        case record_kind::cancel:
+            one.outcome = one.failed ? failed_words(what.error) : "asked, the end is still to come";
+            print(to, one);
+            break;
+        case record_kind::event_object:
+            one.what = "new event";
+            one.outcome = marked('e', what.object);
+            print(to, one);
+            break;
+        case record_kind::close_event:
+            one.what = "close event";
+            one.outcome = marked('e', what.object);
+            print(to, one);
+            break;
+        case record_kind::submit:
+        case record_kind::returned:
+        case record_kind::end:
+            break;
+        }
+    }
+    if (what.back) {
+        calls_.erase(what.operation);
+        accepts_.erase(what.operation);
+    }
+}
+
+void narration::tell_call_of(std::string& to, std::uint32_t thread) {
+    const auto found =
+        std::find_if(calls_.begin(), calls_.end(), [thread](const auto& call) { return call.second.thread == thread; });
+    if (found != calls_.end()) {
+        tell_early(to, found->first);
+    }
+}
+
+void narration::tell_rest(std::string& to) {
+    while (!calls_.empty()) {
+        tell_early(to, calls_.begin()->first);
+    }
+}
+
+} // namespace iocp::watch
