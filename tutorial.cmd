@@ -17,6 +17,7 @@ if "%verb%"=="run" goto run
 if "%verb%"=="talk" goto talk
 if "%verb%"=="test" goto test
 if "%verb%"=="check" goto check
+if "%verb%"=="watch" goto watch
 if "%verb%"=="docs" goto docs
 echo tutorial: there is no verb %verb%; tutorial lists them 1>&2
 exit /b 2
@@ -31,6 +32,9 @@ echo   tutorial talk [--port N]          a small client: what you type goes out,
 echo   tutorial test [NN] [--all]        builds and runs the tests, or those of chapter NN; --all adds the long ones
 echo   tutorial check NN PROGRAM.exe [-- ARGS]
 echo                                     runs chapter NN's checks against your own server
+echo   tutorial watch NN^|PROGRAM.exe [OPTIONS] [-- ARGS]
+echo                                     runs chapter NN, or an x64 program of your own, and tells what it does with Winsock
+echo                                     and ports; options: --strict, --quiet, --only socket=N, --trace FILE
 echo   tutorial docs                     builds the site
 exit /b 0
 
@@ -50,7 +54,7 @@ shift
 call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
 call :build %name%
 if errorlevel 1 exit /b 1
-echo Ready. In another window: tutorial talk     (Ctrl+C here ends the server.) 1>&2
+call :say_ready
 "build\%preset%\bin\%name%.exe"%arguments%
 exit /b %errorlevel%
 :run_unknown
@@ -136,6 +140,96 @@ exit /b 2
 echo tutorial: check does not know %~1; what is meant for the program comes after -- 1>&2
 exit /b 2
 
+:watch
+set "word=%~1"
+if "%word%"=="" goto watch_usage
+if "%word:~0,1%"=="-" goto watch_usage
+set "options="
+set "name="
+if not "%word:~2%"=="" goto watch_program
+call :chapter "%word%"
+if errorlevel 1 exit /b 2
+set "options= --linked"
+shift
+goto watch_word
+:watch_program
+pushd "%here%"
+for %%p in ("%word%") do set "program=%%~fp"
+popd
+if not exist "%program%" goto check_missing
+shift
+:watch_word
+set "word=%~1"
+if "%word%"=="" goto watch_build
+if "%word%"=="--" goto watch_arguments
+shift
+if "%word%"=="--strict" goto watch_flag
+if "%word%"=="--quiet" goto watch_flag
+if "%word%"=="--hash-sends" goto watch_flag
+if "%word%"=="--colour" goto watch_value
+if "%word%"=="--trace" goto watch_trace
+if "%word%"=="--only" goto watch_only
+echo tutorial: watch does not know %word%; what is meant for the program comes after -- 1>&2
+exit /b 2
+:watch_flag
+set "options=%options% %word%"
+goto watch_word
+:watch_value
+if "%~1"=="" goto watch_no_value
+if "%~1"=="--" goto watch_no_value
+set "options=%options% %word% "%~1""
+shift
+goto watch_word
+:watch_trace
+if "%~1"=="" goto watch_no_value
+if "%~1"=="--" goto watch_no_value
+pushd "%here%"
+for %%p in ("%~1") do set "options=%options% --trace "%%~fp""
+popd
+shift
+goto watch_word
+rem socket=3,5 comes here as the words socket, 3 and 5, unless it was in quotation marks.
+:watch_only
+if "%~1"=="" goto watch_no_value
+if "%~1"=="--" goto watch_no_value
+set "only=%~1"
+shift
+if "%only%"=="socket" set "only=socket="
+:watch_number
+set "word=%~1"
+if "%word%"=="" goto watch_only_end
+if "%word:~0,1%"=="-" goto watch_only_end
+if not "%only:~-1%"=="=" set "only=%only%,"
+set "only=%only%%word%"
+shift
+goto watch_number
+:watch_only_end
+set "options=%options% --only "%only%""
+goto watch_word
+:watch_arguments
+shift
+:watch_build
+call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
+if defined name goto watch_chapter
+call :build watch watch_dll
+if errorlevel 1 exit /b 1
+set "watch=%CD%\build\%preset%\bin\watch.exe"
+cd /d "%here%"
+"%watch%"%options% "%program%"%arguments%
+exit /b %errorlevel%
+:watch_chapter
+call :build watch %name%_watched
+if errorlevel 1 exit /b 1
+call :say_ready
+"build\%preset%\bin\watch.exe"%options% "build\%preset%\bin\%name%_watched.exe"%arguments%
+exit /b %errorlevel%
+:watch_usage
+echo tutorial: watch takes a chapter or a program: watch NN^|PROGRAM.exe [OPTIONS] [-- ARGS] 1>&2
+exit /b 2
+:watch_no_value
+echo tutorial: watch needs a value after %word% 1>&2
+exit /b 2
+
 :docs
 if not "%~1"=="" goto docs_unknown
 where doxygen >nul 2>&1
@@ -165,6 +259,10 @@ if "%2"=="yes" set "mark=*"
 echo   %mark%%~1
 exit /b 0
 
+:say_ready
+echo Ready. In another window: tutorial talk     (Ctrl+C here ends the server.) 1>&2
+exit /b 0
+
 rem Sets name to the folder of a chapter, from its number: 06 or 6.
 :chapter
 set "name="
@@ -183,7 +281,7 @@ set "arguments=%arguments% %1"
 shift
 goto rest_word
 
-rem Builds a target. Sets preset.
+rem Builds targets. Sets preset.
 :build
 call :choose_preset
 if errorlevel 1 exit /b 1
@@ -195,7 +293,7 @@ if exist "build\%preset%\build.ninja" goto configured
 cmake --preset %preset% 1>&2
 if errorlevel 1 exit /b 1
 :configured
-cmake --build --preset %preset% --target %1 1>&2
+cmake --build --preset %preset% --target %* 1>&2
 if errorlevel 1 exit /b 1
 exit /b 0
 :no_vcpkg
