@@ -4,9 +4,13 @@ namespace iocp::watch {
 
 namespace {
 
-const DWORD slot = ::TlsAlloc();
+DWORD slot = TLS_OUT_OF_INDEXES;
 
 } // namespace
+
+void unwatched::prepare() {
+    slot = ::TlsAlloc();
+}
 
 unwatched::unwatched() {
     // TlsGetValue sets the last error even when it succeeds.

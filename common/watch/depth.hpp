@@ -14,6 +14,9 @@ namespace iocp::watch {
 /// the watch. Last error is left as it was.
 class unwatched {
 public:
+    /// Once, before the first.
+    static void prepare();
+
     unwatched();
     ~unwatched();
 

@@ -3,6 +3,7 @@
 #include <psapi.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace iocp::watch {
@@ -55,14 +56,22 @@ void write(void** slot, void* value) {
 
 } // namespace
 
-void* import_table::note(const wchar_t* dll, const char* name, void* ours) {
+void* import_table::find(const wchar_t* dll, const char* name) {
     const HMODULE module = ::GetModuleHandleW(dll);
-    if (module == nullptr) {
-        return nullptr;
-    }
-    void* const original = reinterpret_cast<void*>(::GetProcAddress(module, name));
+    return module == nullptr ? nullptr : reinterpret_cast<void*>(::GetProcAddress(module, name));
+}
+
+void* import_table::note(const wchar_t* dll, const char* name, void* ours) {
+    void* const original = find(dll, name);
     if (original != nullptr) {
         replace_address(original, ours);
+    }
+    // Most of kernel32 is a way into kernelbase, and a program may be linked with that one by its other names
+    // (api-ms-win-core-...).
+    if (std::wstring_view(dll) == L"kernel32.dll") {
+        if (void* const other = find(L"kernelbase.dll", name)) {
+            replace_address(other, ours);
+        }
     }
     return original;
 }

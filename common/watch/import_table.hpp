@@ -28,7 +28,10 @@ public:
         return reinterpret_cast<Function>(note(dll, name, reinterpret_cast<void*>(ours)));
     }
 
-    /// The same for a function that is known by its address, as those are that WSAIoctl hands out.
+    /// \return a function of a loaded DLL, which stays as it is; null when there is none
+    static void* find(const wchar_t* dll, const char* name);
+
+    /// replace() for a function that is known by its address, as those are that WSAIoctl hands out.
     void replace_address(void* original, void* ours) { ours_.emplace(original, ours); }
 
     /// \return ours for a function that is to be replaced; null for any other

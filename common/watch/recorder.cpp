@@ -17,6 +17,13 @@ call_stack capture() {
     return frames;
 }
 
+// The system's code for the status that is in an OVERLAPPED.
+std::uint32_t code_of(ULONG_PTR status) {
+    static const auto convert = reinterpret_cast<ULONG(WINAPI*)(LONG)>(
+        reinterpret_cast<void*>(::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "RtlNtStatusToDosError")));
+    return convert(static_cast<LONG>(status));
+}
+
 bool low_bit(HANDLE event) {
     return (reinterpret_cast<std::uintptr_t>(event) & 1) != 0;
 }
@@ -92,6 +99,9 @@ thread_info& recorder::who() {
         ::GetCurrentThreadStackLimits(&low, &high);
         thread.stack_low = low;
         thread.stack_high = high;
+        if (thread_end_slot_ != FLS_OUT_OF_INDEXES) {
+            ::FlsSetValue(thread_end_slot_, this); // the callback comes only where there is a value
+        }
         emit({.kind = record_kind::thread, .thread = thread.number, .os_thread = id});
     }
     return thread;
@@ -252,7 +262,8 @@ ticket recorder::submit(submission next) {
     return entered;
 }
 
-void recorder::returned(const ticket& entered, bool immediate, std::uint32_t bytes, std::uint32_t error) {
+void recorder::returned(const ticket& entered, bool immediate, std::optional<std::uint32_t> bytes,
+                        std::uint32_t error) {
     const locked guard(*this);
     leave_socket(entered);
     const bool is_pending = !immediate && error == WSA_IO_PENDING;
@@ -266,7 +277,7 @@ void recorder::returned(const ticket& entered, bool immediate, std::uint32_t byt
                           : is_pending ? outcome::pending
                                        : outcome::failed,
                 .error = immediate || is_pending ? 0 : error,
-                .bytes = bytes};
+                .bytes = bytes.value_or(0)};
     if (entered.operation == 0) { // not tracked
         what.kind = record_kind::call;
         what.result = immediate || is_pending ? outcome::ok : outcome::failed;
@@ -286,9 +297,12 @@ void recorder::returned(const ticket& entered, bool immediate, std::uint32_t byt
     }
     const socket_info* const socket = find(one.handle);
     const bool skips = socket != nullptr && socket->number == one.socket && socket->skip_mode;
-    // An immediate failure leaves nothing behind. An immediate success does: a packet or a routine will come, unless
-    // skip mode is on. Where the program waits for an event, the call itself has given the result.
-    if (!immediate || (one.told == told_by::port ? skips : one.told != told_by::routine)) {
+    // An immediate failure leaves nothing behind. An immediate success does: a packet will come, unless skip mode is
+    // on, or a routine. Where there is neither, the result was read when the call has given the number of bytes.
+    const bool result_read = one.told == told_by::port      ? skips
+                             : one.told == told_by::routine ? false
+                                                            : bytes.has_value();
+    if (!immediate || result_read) {
         what.back = true;
         come_back(entered.operation, std::move(what));
         return;
@@ -483,14 +497,12 @@ void recorder::wait_ended(HANDLE port, std::uint32_t error, bool worth_a_record)
 }
 
 void recorder::dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped, std::uint32_t bytes,
-                        std::uint32_t error) {
+                        std::optional<std::uint32_t> error) {
     const locked guard(*this);
     const thread_info& thread = who();
     record what{.kind = record_kind::packet,
                 .thread = thread.number,
                 .port = find_or_add_port(port).number,
-                .result = error == 0 ? outcome::ok : outcome::failed,
-                .error = error,
                 .bytes = bytes,
                 .key = key,
                 .overlapped = reinterpret_cast<std::uintptr_t>(overlapped)};
@@ -501,6 +513,11 @@ void recorder::dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped, 
     const auto posted =
         std::find_if(first, last, [&](const auto& one) { return one.second.key == key && one.second.bytes == bytes; });
     const operation* const one = overlapped == nullptr ? nullptr : world_.with(overlapped);
+    if (!error) {
+        error = one == nullptr || one->gone ? 0 : code_of(overlapped->Internal);
+    }
+    what.result = *error == 0 ? outcome::ok : outcome::failed;
+    what.error = *error;
     if (one != nullptr && (posted == last || one->gone || overlapped->Internal != still_pending)) {
         come_back(one->number, std::move(what));
         return;
@@ -612,7 +629,19 @@ void recorder::thread_ends() {
     world_.threads.erase(found);
 }
 
-void recorder::program_ends(bool count_what_is_left) {
+void recorder::follow_threads(PFLS_CALLBACK_FUNCTION ended) {
+    const locked guard(*this);
+    thread_end_slot_ = ::FlsAlloc(ended);
+}
+
+void recorder::program_ends(bool count_what_is_left, bool others_live) {
+    if (!others_live) {
+        // A thread that was ended while it held the lock holds it for ever.
+        if (!::TryAcquireSRWLockExclusive(&lock_)) {
+            return;
+        }
+        ::ReleaseSRWLockExclusive(&lock_);
+    }
     const locked guard(*this, false);
     if (ended_) {
         return;

@@ -3,6 +3,7 @@
 #include "common/watch/record.hpp"
 #include "common/watch/world.hpp"
 
+#include <optional>
 #include <span>
 
 namespace iocp::watch {
@@ -103,8 +104,9 @@ public:
     std::uint64_t now() const;
 
     /// Before and after a call that submits an overlapped operation. A success is immediate, an error may mean pending.
+    /// \param bytes how many at once; nothing where the program did not ask for them
     ticket submit(submission next);
-    void returned(const ticket& entered, bool immediate, std::uint32_t bytes, std::uint32_t error);
+    void returned(const ticket& entered, bool immediate, std::optional<std::uint32_t> bytes, std::uint32_t error);
 
     /// After a socket was made.
     void made_socket(const char* call, SOCKET handle, int family, std::uint64_t began);
@@ -131,8 +133,9 @@ public:
 
     /// Around a wait for packets.
     void waits(HANDLE port);
-    /// \param error 0 for a success
-    void dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped, std::uint32_t bytes, std::uint32_t error);
+    /// \param error 0 for a success; nothing where the call does not tell, and the OVERLAPPED has to be asked
+    void dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped, std::uint32_t bytes,
+                  std::optional<std::uint32_t> error);
     void wait_ended(HANDLE port, std::uint32_t error, bool worth_a_record);
 
     /// Around WSAGetOverlappedResult and GetOverlappedResult.
@@ -153,9 +156,14 @@ public:
     /// On the thread that ends.
     void thread_ends();
 
-    /// At the program's normal end, with every thread still there.
+    /// Where there is no DllMain that hears of it: `ended` is called on each thread that ends, by way of fiber local
+    /// storage, whose callbacks reach a program, too.
+    void follow_threads(PFLS_CALLBACK_FUNCTION ended);
+
+    /// At the program's end.
     /// \param count_what_is_left say what is still open
-    void program_ends(bool count_what_is_left);
+    /// \param others_live false when other threads may have been ended inside the watch
+    void program_ends(bool count_what_is_left, bool others_live);
 
 private:
     class locked;
@@ -182,6 +190,7 @@ private:
     std::uint32_t events_ = 0;
     std::uint32_t threads_ = 0;
     bool ended_ = false;
+    DWORD thread_end_slot_ = FLS_OUT_OF_INDEXES;
 };
 
 /// FNV-1a over what a send lends, to see whether it changes.

@@ -1,0 +1,48 @@
+#include "common/watch/hooks.hpp"
+
+namespace iocp::watch {
+
+hooks_state& hooks() {
+    static hooks_state state;
+    return state;
+}
+
+void install_hooks(recorder& record, HMODULE own, void (*at_end)()) {
+    hooks_state& state = hooks();
+    state.record = &record;
+    state.own = own;
+    state.at_end = at_end;
+    state.table = new import_table; // for as long as the process lives: its functions may be called at the very end
+    replace_socket_functions(*state.table);
+    replace_overlapped_functions(*state.table);
+    replace_port_functions(*state.table);
+    replace_memory_functions(*state.table);
+    replace_loader_functions(*state.table);
+    state.table->patch(own);
+}
+
+void* instead_of(void* function) {
+    hooks_state& state = hooks();
+    ::AcquireSRWLockShared(&state.patching);
+    void* const ours = state.table->ours_for(function);
+    ::ReleaseSRWLockShared(&state.patching);
+    return ours != nullptr ? ours : function;
+}
+
+void hand_out(void* original, void* ours) {
+    hooks_state& state = hooks();
+    ::AcquireSRWLockExclusive(&state.patching);
+    state.table->replace_address(original, ours);
+    ::ReleaseSRWLockExclusive(&state.patching);
+}
+
+void patch_what_has_come() {
+    hooks_state& state = hooks();
+    ::AcquireSRWLockExclusive(&state.patching);
+    replace_runtime_functions(*state.table);
+    replace_extension_functions(*state.table);
+    state.table->patch(state.own);
+    ::ReleaseSRWLockExclusive(&state.patching);
+}
+
+} // namespace iocp::watch

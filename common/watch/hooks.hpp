@@ -1,0 +1,59 @@
+#pragma once
+
+#include "common/watch/import_table.hpp"
+#include "common/watch/recorder.hpp"
+
+namespace iocp::watch {
+
+/// What the replaced functions call before and after the real ones. One for the process, and it stays until its end.
+struct hooks_state {
+    recorder* record = nullptr;
+    import_table* table = nullptr;
+    HMODULE own = nullptr;      ///< the watch's DLL; null when it is linked with the program
+    void (*at_end)() = nullptr; ///< the program calls ExitProcess
+    SRWLOCK patching = SRWLOCK_INIT;
+};
+
+/// Replaces the functions of Winsock, of ports, of memory and of the loader in all tables, from now on and in DLLs that
+/// come later.
+/// \param at_end is called when the program calls ExitProcess, before that
+void install_hooks(recorder& record, HMODULE own, void (*at_end)());
+
+// One part each, in hooks_*.cpp. They fill in what the real functions are.
+void replace_socket_functions(import_table& table);
+void replace_overlapped_functions(import_table& table);
+void replace_port_functions(import_table& table);
+void replace_memory_functions(import_table& table);
+void replace_loader_functions(import_table& table);
+
+// Those of DLLs that a program may well load later; nothing happens to what is replaced already.
+void replace_runtime_functions(import_table& table);
+void replace_extension_functions(import_table& table);
+
+/// Set by install_hooks before anything is replaced.
+hooks_state& hooks();
+
+/// \return what GetProcAddress is to hand out instead of this function: ours, or itself
+void* instead_of(void* function);
+
+/// From now on instead_of(original) is ours.
+void hand_out(void* original, void* ours);
+
+/// DLLs may have come.
+void patch_what_has_come();
+
+/// Keeps the last error, which is part of what a call returns, while the watch does its own work.
+class kept_error {
+public:
+    kept_error() : error_(::GetLastError()) {}
+    ~kept_error() { ::SetLastError(error_); }
+    kept_error(const kept_error&) = delete;
+    kept_error& operator=(const kept_error&) = delete;
+
+    DWORD value() const { return error_; }
+
+private:
+    DWORD error_;
+};
+
+} // namespace iocp::watch

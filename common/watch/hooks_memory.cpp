@@ -1,0 +1,126 @@
+// Memory that is freed: whoever frees lent memory lets the system write into what belongs to somebody else by then.
+
+#include "common/watch/depth.hpp"
+#include "common/watch/hooks.hpp"
+
+#include <cstdlib>
+
+#include <malloc.h>
+
+namespace iocp::watch {
+
+namespace {
+
+// A program may use either C runtime, and a DLL of its own the other one.
+constexpr int runtimes = 2;
+constexpr const wchar_t* runtime_dll[runtimes] = {L"msvcrt.dll", L"ucrtbase.dll"};
+
+struct runtime {
+    decltype(&::free) free;
+    decltype(&::realloc) realloc;
+    decltype(&::_msize) size;
+};
+
+struct {
+    runtime c[runtimes];
+    decltype(&::HeapFree) HeapFree;
+    decltype(&::HeapReAlloc) HeapReAlloc;
+    decltype(&::VirtualFree) VirtualFree;
+} real;
+
+// [our_free]
+template <int Runtime>
+void __cdecl our_free(void* block) {
+    const unwatched depth;
+    if (depth.outermost() && block != nullptr) {
+        const kept_error error;
+        // The whole block: an OVERLAPPED is mostly somewhere in the middle of it.
+        hooks().record->freeing("free", block, real.c[Runtime].size(block));
+    }
+    real.c[Runtime].free(block);
+}
+// [/our_free]
+
+template <int Runtime>
+void* __cdecl our_realloc(void* block, std::size_t bytes) {
+    const unwatched depth;
+    if (depth.outermost() && block != nullptr) {
+        const kept_error error;
+        hooks().record->freeing("realloc", block, real.c[Runtime].size(block));
+    }
+    return real.c[Runtime].realloc(block, bytes);
+}
+
+void freeing_heap_block(const char* call, HANDLE heap, DWORD flags, const void* block) {
+    const kept_error error;
+    const SIZE_T bytes = ::HeapSize(heap, flags & HEAP_NO_SERIALIZE, block);
+    if (bytes != static_cast<SIZE_T>(-1)) {
+        hooks().record->freeing(call, block, bytes);
+    }
+}
+
+BOOL WINAPI our_HeapFree(HANDLE heap, DWORD flags, void* block) {
+    const unwatched depth;
+    if (depth.outermost() && block != nullptr) {
+        freeing_heap_block("HeapFree", heap, flags, block);
+    }
+    return real.HeapFree(heap, flags, block);
+}
+
+void* WINAPI our_HeapReAlloc(HANDLE heap, DWORD flags, void* block, SIZE_T bytes) {
+    const unwatched depth;
+    // In place the block stays where it is; it only becomes a problem when it becomes smaller.
+    if (depth.outermost() && block != nullptr && (flags & HEAP_REALLOC_IN_PLACE_ONLY) == 0) {
+        freeing_heap_block("HeapReAlloc", heap, flags, block);
+    }
+    return real.HeapReAlloc(heap, flags, block, bytes);
+}
+
+BOOL WINAPI our_VirtualFree(void* address, SIZE_T bytes, DWORD how) {
+    const unwatched depth;
+    if (depth.outermost()) {
+        const kept_error error;
+        MEMORY_BASIC_INFORMATION region{};
+        if (bytes != 0) {
+            hooks().record->freeing("VirtualFree", address, bytes);
+        } else {
+            // The whole allocation, which may consist of several regions.
+            const char* end = static_cast<const char*>(address);
+            while (::VirtualQuery(end, &region, sizeof(region)) != 0 && region.AllocationBase == address) {
+                end = static_cast<const char*>(region.BaseAddress) + region.RegionSize;
+            }
+            hooks().record->freeing("VirtualFree", address,
+                                    static_cast<std::size_t>(end - static_cast<const char*>(address)));
+        }
+    }
+    return real.VirtualFree(address, bytes, how);
+}
+
+template <int Runtime>
+void replace_runtime(import_table& table) {
+    runtime& c = real.c[Runtime];
+    if (c.size == nullptr) { // not yet, or not loaded then
+        // _msize first: the others stand on it.
+        c.size = reinterpret_cast<decltype(c.size)>(import_table::find(runtime_dll[Runtime], "_msize"));
+        if (c.size != nullptr) {
+            c.free = table.replace(runtime_dll[Runtime], "free", &our_free<Runtime>);
+            c.realloc = table.replace(runtime_dll[Runtime], "realloc", &our_realloc<Runtime>);
+        }
+    }
+}
+
+} // namespace
+
+void replace_memory_functions(import_table& table) {
+    real.HeapFree = table.replace(L"kernel32.dll", "HeapFree", &our_HeapFree);
+    real.HeapReAlloc = table.replace(L"kernel32.dll", "HeapReAlloc", &our_HeapReAlloc);
+    real.VirtualFree = table.replace(L"kernel32.dll", "VirtualFree", &our_VirtualFree);
+    replace_runtime_functions(table);
+}
+
+void replace_runtime_functions(import_table& table) {
+    replace_runtime<0>(table);
+    replace_runtime<1>(table);
+}
+
+} // namespace iocp::watch
