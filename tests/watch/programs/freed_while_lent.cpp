@@ -1,0 +1,298 @@
+// freed-while-lent: memory is freed that an operation still has.
+//
+// A receive that succeeds at once has filled its buffer, but its packet comes all the same (skip mode apart), with a
+// pointer into what was freed. After closesocket or CancelIoEx it is worse: the operation is still to end, and Windows
+// writes that end into memory that somebody else may have by then. Either is a crash, later and somewhere else.
+
+#include "pair.hpp"
+
+#include "common/event.hpp"
+#include "common/skip_mode.hpp"
+
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+using namespace programs;
+
+namespace {
+
+// [connection]
+struct connection {
+    char name[32]; // so that the OVERLAPPED is in the middle of the block
+    OVERLAPPED overlapped;
+    char room[64];
+};
+
+using routine = LPWSAOVERLAPPED_COMPLETION_ROUTINE;
+
+// \return whether it succeeded at once
+bool receive(SOCKET socket, OVERLAPPED& overlapped, char* room, routine tell = nullptr) {
+    WSABUF buffer{sizeof connection::room, room};
+    DWORD flags = 0;
+    // submitted
+    const int returned = ::WSARecv(socket, &buffer, 1, nullptr, &flags, &overlapped, tell);
+    check_submitted(returned, "WSARecv");
+    return returned == 0;
+}
+// [/connection]
+
+// [wrong]
+void wrong() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    auto* const c = new connection{};
+    if (receive(sockets.ours, c->overlapped, c->room)) {
+        // here: the data is there, but the packet is still to come
+        delete c;
+    }
+    dequeue(port); // it points to what was freed
+}
+// [/wrong]
+
+// [right]
+void right() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    auto* const c = new connection{};
+    receive(sockets.ours, c->overlapped, c->room); // at once or not: the packet tells
+    dequeue(port);
+    delete c;
+}
+// [/right]
+
+// [wrong_free]
+void wrong_free() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    auto* const c = static_cast<connection*>(std::calloc(1, sizeof(connection)));
+    check(c != nullptr, "calloc");
+    if (receive(sockets.ours, c->overlapped, c->room)) {
+        // here: the packet is still to come
+        std::free(c);
+    }
+    dequeue(port);
+}
+// [/wrong_free]
+
+OVERLAPPED static_overlapped;
+
+// [wrong_buffer]
+void wrong_buffer() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    char* const room = new char[sizeof connection::room];
+    if (receive(sockets.ours, static_overlapped, room)) {
+        // here: the OVERLAPPED lives on, the buffer does not
+        delete[] room;
+    }
+    dequeue(port);
+}
+// [/wrong_buffer]
+
+// [wrong_realloc]
+void wrong_realloc() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    void* room = std::malloc(sizeof connection::room);
+    check(room != nullptr, "malloc");
+    receive(sockets.ours, static_overlapped, static_cast<char*>(room));
+    // here: a larger buffer for the next message, and the old one goes
+    void* const larger = std::realloc(room, 1 << 20);
+    check(larger != nullptr, "realloc");
+    room = larger;
+    dequeue(port);
+    std::free(room);
+}
+// [/wrong_realloc]
+
+// [wrong_heapfree]
+void wrong_heapfree() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    void* const block = ::HeapAlloc(::GetProcessHeap(), HEAP_ZERO_MEMORY, sizeof(connection));
+    check(block != nullptr, "HeapAlloc");
+    auto* const c = static_cast<connection*>(block);
+    if (receive(sockets.ours, c->overlapped, c->room)) {
+        // here: the packet is still to come
+        check(::HeapFree(::GetProcessHeap(), 0, block), "HeapFree");
+    }
+    dequeue(port);
+}
+// [/wrong_heapfree]
+
+// [wrong_heaprealloc]
+void wrong_heaprealloc() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    void* room = ::HeapAlloc(::GetProcessHeap(), 0, sizeof connection::room);
+    check(room != nullptr, "HeapAlloc");
+    receive(sockets.ours, static_overlapped, static_cast<char*>(room));
+    // here: a larger buffer for the next message, and the old one goes
+    void* const larger = ::HeapReAlloc(::GetProcessHeap(), 0, room, 1 << 20);
+    check(larger != nullptr, "HeapReAlloc");
+    room = larger;
+    dequeue(port);
+    check(::HeapFree(::GetProcessHeap(), 0, room), "HeapFree");
+}
+// [/wrong_heaprealloc]
+
+// [wrong_virtualfree]
+void wrong_virtualfree() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    void* const page = ::VirtualAlloc(nullptr, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    check(page != nullptr, "VirtualAlloc");
+    auto* const c = static_cast<connection*>(page);
+    if (receive(sockets.ours, c->overlapped, c->room)) {
+        // here: the packet is still to come
+        check(::VirtualFree(page, 0, MEM_RELEASE), "VirtualFree");
+    }
+    dequeue(port);
+}
+// [/wrong_virtualfree]
+
+// [wrong_close]
+void wrong_close() {
+    pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    // A heap of its own: nobody gets the block next, and what is written there late harms nothing.
+    const HANDLE heap = ::HeapCreate(0, 0, 0);
+    check(heap != nullptr, "HeapCreate");
+    void* const block = ::HeapAlloc(heap, HEAP_ZERO_MEMORY, sizeof(connection));
+    check(block != nullptr, "HeapAlloc");
+    auto* const c = static_cast<connection*>(block);
+    receive(sockets.ours, c->overlapped, c->room);
+    check(::closesocket(std::exchange(sockets.ours, INVALID_SOCKET)) == 0, "closesocket");
+    // here: closing the socket begins the end of the receive, it does not wait for it
+    check(::HeapFree(heap, 0, block), "HeapFree");
+    dequeue(port);
+    check(::HeapDestroy(heap), "HeapDestroy");
+}
+// [/wrong_close]
+
+// [right_close]
+void right_close() {
+    pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    auto c = std::make_unique<connection>();
+    receive(sockets.ours, c->overlapped, c->room);
+    check(::closesocket(std::exchange(sockets.ours, INVALID_SOCKET)) == 0, "closesocket");
+    dequeue(port); // it has failed, and the connection is back
+    c.reset();
+}
+// [/right_close]
+
+// [right_close_event]
+void right_close_event() {
+    pair sockets;
+    const iocp::unique_event event = iocp::make_event();
+    auto c = std::make_unique<connection>();
+    c->overlapped.hEvent = event.get();
+    receive(sockets.ours, c->overlapped, c->room);
+    check(::closesocket(std::exchange(sockets.ours, INVALID_SOCKET)) == 0, "closesocket");
+    // There is no socket left to ask for the result with; but the event tells that the receive has ended.
+    check(::WSAWaitForMultipleEvents(1, &c->overlapped.hEvent, TRUE, patience_ms, FALSE) == WSA_WAIT_EVENT_0,
+          "WSAWaitForMultipleEvents");
+    c.reset();
+}
+// [/right_close_event]
+
+// [right_cancel]
+void right_cancel() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    auto c = std::make_unique<connection>();
+    receive(sockets.ours, c->overlapped, c->room);
+    check(::CancelIoEx(reinterpret_cast<HANDLE>(sockets.ours), &c->overlapped), "CancelIoEx");
+    dequeue(port);
+    c.reset();
+}
+// [/right_cancel]
+
+// [right_result]
+void right_result() {
+    const pair sockets;
+    const iocp::unique_event event = iocp::make_event();
+    auto c = std::make_unique<connection>();
+    c->overlapped.hEvent = event.get();
+    receive(sockets.ours, c->overlapped, c->room);
+    say(sockets.theirs, "hello");
+    DWORD bytes = 0;
+    DWORD flags = 0;
+    check(::WSAGetOverlappedResult(sockets.ours, &c->overlapped, &bytes, TRUE, &flags), "WSAGetOverlappedResult");
+    c.reset();
+}
+// [/right_result]
+
+// [right_routine]
+void CALLBACK free_connection(DWORD, DWORD, OVERLAPPED* back, DWORD) {
+    delete CONTAINING_RECORD(back, connection, overlapped);
+}
+
+void right_routine() {
+    const pair sockets;
+    auto* const c = new connection{};
+    receive(sockets.ours, c->overlapped, c->room, free_connection);
+    say(sockets.theirs, "hello");
+    check(::SleepEx(patience_ms, TRUE) == WAIT_IO_COMPLETION, "SleepEx");
+}
+// [/right_routine]
+
+// [right_skip]
+void right_skip() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    check(iocp::turn_on_skip_mode(sockets.ours), "SetFileCompletionNotificationModes");
+    make_readable(sockets);
+    auto c = std::make_unique<connection>();
+    if (!receive(sockets.ours, c->overlapped, c->room)) {
+        dequeue(port);
+    } // else no packet comes
+    c.reset();
+}
+// [/right_skip]
+
+// [right_failure]
+void right_failure() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    check(::shutdown(sockets.ours, SD_SEND) == 0, "shutdown");
+    auto c = std::make_unique<connection>();
+    WSABUF buffer{sizeof c->room, c->room};
+    check(::WSASend(sockets.ours, &buffer, 1, nullptr, 0, &c->overlapped, nullptr) == SOCKET_ERROR &&
+              ::WSAGetLastError() == WSAESHUTDOWN,
+          "WSASend");
+    c.reset(); // the send was never started
+}
+// [/right_failure]
+
+} // namespace
+
+int main(int argc, char** argv) {
+    return run(argc, argv,
+               {{"wrong", wrong},
+                {"wrong free", wrong_free},
+                {"wrong buffer", wrong_buffer},
+                {"wrong realloc", wrong_realloc},
+                {"wrong heapfree", wrong_heapfree},
+                {"wrong heaprealloc", wrong_heaprealloc},
+                {"wrong virtualfree", wrong_virtualfree},
+                {"wrong close", wrong_close},
+                {"right", right},
+                {"right close", right_close},
+                {"right close_event", right_close_event},
+                {"right cancel", right_cancel},
+                {"right result", right_result},
+                {"right routine", right_routine},
+                {"right skip", right_skip},
+                {"right failure", right_failure}});
+}

@@ -1,0 +1,196 @@
+// overlapped-reused: an OVERLAPPED is submitted again while an operation still has it.
+//
+// Windows writes the end of both operations into the one structure, in either order. The result of one is lost, a wait
+// for it may be over before it has ended, and two packets come with the same pointer: nobody can tell whose they are.
+
+#include "pair.hpp"
+
+#include "common/event.hpp"
+#include "common/skip_mode.hpp"
+
+using namespace programs;
+
+namespace {
+
+// [submits]
+// For as long as the program runs: whatever is written late harms nothing.
+OVERLAPPED overlapped;
+OVERLAPPED another;
+char rooms[2][5];
+char word[] = {'h', 'e', 'l', 'l', 'o'};
+
+using routine = LPWSAOVERLAPPED_COMPLETION_ROUTINE;
+
+void receive(SOCKET socket, OVERLAPPED& with, char (&room)[5], routine tell = nullptr) {
+    WSABUF buffer{sizeof room, room};
+    DWORD flags = 0;
+    // submitted
+    check_submitted(::WSARecv(socket, &buffer, 1, nullptr, &flags, &with, tell), "WSARecv");
+}
+
+// \return whether it succeeded at once
+bool send(SOCKET socket, OVERLAPPED& with) {
+    WSABUF buffer{sizeof word, word};
+    const int returned = ::WSASend(socket, &buffer, 1, nullptr, 0, &with, nullptr);
+    check_submitted(returned, "WSASend");
+    return returned == 0;
+}
+// [/submits]
+
+// [wrong]
+void wrong() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    receive(sockets.ours, overlapped, rooms[0]);
+    // here: the receive is in flight and has this OVERLAPPED
+    send(sockets.ours, overlapped);
+    say(sockets.theirs, "hello");
+    dequeue(port);
+    dequeue(port); // the same pointer again
+}
+// [/wrong]
+
+// [right]
+void right() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    receive(sockets.ours, overlapped, rooms[0]);
+    send(sockets.ours, another);
+    say(sockets.theirs, "hello");
+    dequeue(port);
+    dequeue(port);
+}
+// [/right]
+
+// [wrong_event]
+void wrong_event() {
+    const pair sockets;
+    const iocp::unique_event event = iocp::make_event();
+    overlapped.hEvent = event.get();
+    receive(sockets.ours, overlapped, rooms[0]);
+    constexpr DWORD a_moment = 10;
+    if (::WaitForSingleObject(event.get(), a_moment) == WAIT_TIMEOUT) {
+        // here: the wait is over, the receive is not
+        receive(sockets.ours, overlapped, rooms[1]);
+    }
+    say(sockets.theirs, "hellohello");
+    wait_for(event.get());
+    DWORD bytes = 0;
+    DWORD flags = 0;
+    check(::WSAGetOverlappedResult(sockets.ours, &overlapped, &bytes, FALSE, &flags), "WSAGetOverlappedResult");
+}
+// [/wrong_event]
+
+// [wrong_routine]
+int entered = 0;
+
+void CALLBACK count(DWORD, DWORD, OVERLAPPED*, DWORD) {
+    ++entered;
+}
+
+void wrong_routine() {
+    const pair sockets;
+    receive(sockets.ours, overlapped, rooms[0], count);
+    constexpr DWORD a_moment = 10;
+    if (::SleepEx(a_moment, TRUE) != WAIT_IO_COMPLETION) {
+        // here: the wait is over, the receive is not
+        receive(sockets.ours, overlapped, rooms[1], count);
+    }
+    say(sockets.theirs, "hellohello");
+    while (entered < 2) {
+        check(::SleepEx(patience_ms, TRUE) == WAIT_IO_COMPLETION, "SleepEx");
+    }
+}
+// [/wrong_routine]
+
+// [right_packet]
+void right_packet() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    for (int round = 0; round < 2; ++round) {
+        receive(sockets.ours, overlapped, rooms[0]);
+        say(sockets.theirs, "hello");
+        dequeue(port); // and the OVERLAPPED is back
+    }
+}
+// [/right_packet]
+
+// [right_result]
+void right_result() {
+    const pair sockets;
+    const iocp::unique_event event = iocp::make_event();
+    overlapped.hEvent = event.get();
+    for (int round = 0; round < 2; ++round) {
+        receive(sockets.ours, overlapped, rooms[0]);
+        say(sockets.theirs, "hello");
+        DWORD bytes = 0;
+        DWORD flags = 0;
+        check(::WSAGetOverlappedResult(sockets.ours, &overlapped, &bytes, TRUE, &flags), "WSAGetOverlappedResult");
+        // and the OVERLAPPED is back
+    }
+}
+// [/right_result]
+
+// [right_routine]
+SOCKET serving = INVALID_SOCKET;
+
+void CALLBACK receive_again(DWORD, DWORD, OVERLAPPED* back, DWORD) {
+    if (++entered < 2) {
+        receive(serving, *back, rooms[0], receive_again);
+    }
+}
+
+void right_routine() {
+    const pair sockets;
+    serving = sockets.ours;
+    receive(serving, overlapped, rooms[0], receive_again);
+    say(sockets.theirs, "hellohello");
+    while (entered < 2) {
+        check(::SleepEx(patience_ms, TRUE) == WAIT_IO_COMPLETION, "SleepEx");
+    }
+}
+// [/right_routine]
+
+// [right_skip]
+void right_skip() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    check(iocp::turn_on_skip_mode(sockets.ours), "SetFileCompletionNotificationModes");
+    if (!send(sockets.ours, overlapped)) {
+        dequeue(port);
+    } // else no packet comes, and the OVERLAPPED is back
+    receive(sockets.ours, overlapped, rooms[0]);
+    say(sockets.theirs, "hello");
+    dequeue(port);
+}
+// [/right_skip]
+
+// [right_failure]
+void right_failure() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    check(::shutdown(sockets.ours, SD_SEND) == 0, "shutdown");
+    WSABUF buffer{sizeof word, word};
+    if (::WSASend(sockets.ours, &buffer, 1, nullptr, 0, &overlapped, nullptr) == SOCKET_ERROR &&
+        ::WSAGetLastError() == WSAESHUTDOWN) {
+        receive(sockets.ours, overlapped, rooms[0]); // the send was never started: the OVERLAPPED is back
+        say(sockets.theirs, "hello");
+    }
+    dequeue(port);
+}
+// [/right_failure]
+
+} // namespace
+
+int main(int argc, char** argv) {
+    return run(argc, argv,
+               {{"wrong", wrong},
+                {"wrong event", wrong_event},
+                {"wrong routine", wrong_routine},
+                {"right", right},
+                {"right packet", right_packet},
+                {"right result", right_result},
+                {"right routine", right_routine},
+                {"right skip", right_skip},
+                {"right failure", right_failure}});
+}
