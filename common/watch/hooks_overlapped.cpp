@@ -26,7 +26,6 @@ struct {
     decltype(&::CancelIo) CancelIo;
     decltype(&::ReadFile) ReadFile;
     decltype(&::WriteFile) WriteFile;
-    decltype(&::getsockname) getsockname;
     LPFN_ACCEPTEX AcceptEx;
     LPFN_CONNECTEX ConnectEx;
     LPFN_DISCONNECTEX DisconnectEx;
@@ -183,12 +182,13 @@ int WSAAPI our_WSASendTo(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* byt
     return immediate ? 0 : SOCKET_ERROR;
 }
 
+// The watch's own import of Winsock, unwatched as everything here. It also brings Winsock into a program that will load
+// it later, as those of Go do: what is not there when the watch begins is not replaced.
 int family_of(SOCKET listener) {
     sockaddr_storage address{};
     int length = sizeof(address);
     const kept_error error;
-    return real.getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0 ? address.ss_family
-                                                                                           : AF_UNSPEC;
+    return ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0 ? address.ss_family : AF_UNSPEC;
 }
 
 BOOL PASCAL our_AcceptEx(SOCKET listener, SOCKET accepted, void* output, DWORD receive, DWORD local, DWORD remote,
@@ -430,7 +430,6 @@ BOOL WINAPI our_CancelIo(HANDLE handle) {
 
 void replace_overlapped_functions(import_table& table) {
     const wchar_t* const winsock = L"ws2_32.dll";
-    real.getsockname = reinterpret_cast<decltype(real.getsockname)>(import_table::find(winsock, "getsockname"));
     real.WSARecv = table.replace(winsock, "WSARecv", &our_WSARecv);
     real.WSASend = table.replace(winsock, "WSASend", &our_WSASend);
     real.WSARecvFrom = table.replace(winsock, "WSARecvFrom", &our_WSARecvFrom);
