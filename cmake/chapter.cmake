@@ -5,11 +5,9 @@ function(add_chapter name)
     add_executable(${name} ${ARGN})
     target_link_libraries(${name} PRIVATE iocp_common)
 
-    if(TARGET iocp_watch_linked)
-        add_executable(${name}_watched $<TARGET_OBJECTS:${name}>)
-        target_link_libraries(${name}_watched PRIVATE iocp_common iocp_watch iocp_watch_linked)
-        set_target_properties(${name}_watched PROPERTIES LINKER_LANGUAGE CXX)
-    endif()
+    add_executable(${name}_watched $<TARGET_OBJECTS:${name}>)
+    target_link_libraries(${name}_watched PRIVATE iocp_common iocp_watch iocp_watch_linked)
+    set_target_properties(${name}_watched PROPERTIES LINKER_LANGUAGE CXX)
 endfunction()
 
 # add_discovered_tests(target LABEL label)
@@ -33,12 +31,19 @@ function(add_discovered_tests target)
 endfunction()
 
 # add_chapter_tests(NN_name)
-# The checks of one chapter: target NN_name_tests from tests/chapters/NN_name.cpp, labels chapterNN and chapterNN-long.
+# The checks of one chapter: target NN_name_tests from tests/chapters/NN_name.cpp, labels chapterNN and chapterNN-long;
+# and the quick ones a second time on the program that has the watch in it, label chapterNN-watched-long.
 function(add_chapter_tests name)
     string(SUBSTRING ${name} 0 2 number)
     add_executable(${name}_tests ${name}.cpp)
     target_link_libraries(${name}_tests PRIVATE test_support)
     # The tests start these two, which the linker knows nothing of.
-    add_dependencies(${name}_tests ${name} ctrl_c)
+    add_dependencies(${name}_tests ${name} ${name}_watched ctrl_c)
     add_discovered_tests(${name}_tests LABEL chapter${number})
+    doctest_discover_tests(${name}_tests
+        TEST_SPEC "*" --test-suite-exclude=long
+        EXTRA_ARGS --watched
+        TEST_PREFIX "'chapter${number} watched: '"
+        TEST_LIST ${name}_WATCHED
+        PROPERTIES LABELS chapter${number}-watched-long TIMEOUT 60)
 endfunction()

@@ -77,6 +77,9 @@ public:
     const drained_pipe& out() const { return *out_; }
     const drained_pipe& err() const { return *err_; }
 
+    /// The process that was started, for a test that waits for it alone or ends it alone. This object closes it.
+    HANDLE process() const { return process_; }
+
 private:
     HANDLE job_ = nullptr;
     HANDLE process_ = nullptr;

@@ -1,0 +1,5 @@
+extern "C" __declspec(dllimport) int needed();
+
+int main() {
+    return needed();
+}
