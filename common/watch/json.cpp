@@ -1,17 +1,11 @@
 #include "common/watch/json.hpp"
 
-#include <charconv>
+#include "common/watch/digits.hpp"
+
 #include <cstddef>
-#include <iterator>
 
 namespace iocp::watch {
 namespace {
-
-void append_number(std::string& to, std::uint64_t value, int base = 10) {
-    char digits[20]; // of the largest number
-    const auto [end, error] = std::to_chars(std::begin(digits), std::end(digits), value, base);
-    to.append(std::begin(digits), end);
-}
 
 // \return how many bytes the character at the text's begin takes in UTF-8; 0: it is none
 std::size_t utf8_length(std::string_view text) {
@@ -74,7 +68,7 @@ json_object& json_object::text(std::string_view name, std::string_view value) {
 }
 
 json_object& json_object::number(std::string_view name, std::uint64_t value) {
-    append_number(member(name), value);
+    member(name).append(std::to_string(value));
     return *this;
 }
 
@@ -84,14 +78,11 @@ json_object& json_object::boolean(std::string_view name, bool value) {
 }
 
 json_object& json_object::address(std::string_view name, std::uintptr_t value) {
-    member(name).append("\"0x");
-    append_number(to_, value, 16);
-    to_ += '"';
-    return *this;
+    return text(name, hexadecimal(value));
 }
 
 json_object& json_object::microseconds(std::string_view name, std::uint64_t nanoseconds) {
-    append_number(member(name), nanoseconds / 1000);
+    member(name).append(std::to_string(nanoseconds / 1000));
     const auto rest = static_cast<unsigned>(nanoseconds % 1000);
     const auto digit = [](unsigned value) { return static_cast<char>('0' + value % 10); };
     to_.append({'.', digit(rest / 100), digit(rest / 10), digit(rest)});

@@ -1,6 +1,7 @@
 #include "common/watch/narration.hpp"
 
 #include "common/watch/colour.hpp"
+#include "common/watch/digits.hpp"
 #include "common/watch/error_names.hpp"
 #include "common/watch/trace.hpp"
 
@@ -124,6 +125,11 @@ const char* told_words(told_by told) {
     return "";
 }
 
+// Keys are numbers, or addresses of what a packet belongs to.
+std::string key_words(std::uint64_t key) {
+    return "key " + (key > 0xFFFF'FFFF ? hexadecimal(key) : std::to_string(key));
+}
+
 const char* family_words(int family) {
     return family == AF_INET ? "IPv4" : family == AF_INET6 ? "IPv6" : "";
 }
@@ -134,44 +140,37 @@ void join(std::string& words, std::string_view more) {
     }
 }
 
-// How wide each column is; what is longer shifts the rest of its line.
-constexpr std::size_t time_width = 9;
-constexpr std::size_t thread_width = 4;
-constexpr std::size_t socket_width = 5;
-constexpr std::size_t operation_width = 6;
-constexpr std::size_t what_width = 13;
-constexpr std::size_t outcome_width = 40;
-constexpr std::size_t memory_width = 32;
+// Where each column begins. What is longer than its column moves the rest of its line only as far as it must.
+constexpr std::size_t time_end = 9; // it stands at the right end of its column
+constexpr std::size_t thread_column = 10;
+constexpr std::size_t socket_column = 14;
+constexpr std::size_t operation_column = 19;
+constexpr std::size_t what_column = 25;
+constexpr std::size_t outcome_column = 38;
+constexpr std::size_t memory_column = 83;
+constexpr std::size_t more_column = 116;
 
+// Appends the cells of a line, and the spaces between them.
 class columns {
 public:
     explicit columns(std::string& to) : to_(to) {}
 
-    // The spaces after a cell come with the next one, so that no line ends with any.
-    void cell(std::string_view text, std::size_t width, const char* colour = nullptr) {
-        if (!text.empty()) {
-            to_.append(spaces_, ' ');
-            paint(to_, text, colour);
-            spaces_ = 0;
+    void cell(std::string_view text, std::size_t column, const char* colour = nullptr) {
+        if (text.empty()) {
+            return;
         }
-        spaces_ += width > text.size() ? width - text.size() : text.empty() ? 0 : 1;
+        const std::size_t spaces = std::max(column, at_ + (at_ == 0 ? 0 : 1)) - at_;
+        to_.append(spaces, ' ');
+        paint(to_, text, colour);
+        at_ += spaces + text.size();
     }
 
 private:
     std::string& to_;
-    std::size_t spaces_ = 0;
+    std::size_t at_ = 0;
 };
 
 } // namespace
-
-std::string with_commas(std::uint64_t number) {
-    std::string digits = std::to_string(number);
-    for (std::size_t at = digits.size(); at > 3;) {
-        at -= 3;
-        digits.insert(at, 1, ',');
-    }
-    return digits;
-}
 
 bool narration::is_wanted(const record& what) const {
     const auto named = [this](std::uint32_t socket) {
@@ -187,21 +186,21 @@ bool narration::is_wanted(const record& what) const {
 void narration::print(std::string& to, const line& one) const {
     const auto coloured = [this](const char* colour) { return colour_ ? colour : nullptr; };
     columns row{to};
-    row.cell(std::string(one.time.size() < time_width ? time_width - one.time.size() : 0, ' ') + one.time,
-             time_width + 1, coloured(colours::quiet));
-    row.cell(one.thread, thread_width);
-    row.cell(one.socket, socket_width);
-    row.cell(one.operation, operation_width);
-    row.cell(one.what, what_width);
-    row.cell(one.outcome, outcome_width, one.failed ? coloured(colours::failed) : nullptr);
-    row.cell(one.memory, memory_width, coloured(one.back ? colours::back : colours::lent));
-    row.cell(one.more, 0);
+    row.cell(one.time, time_end - std::min(time_end, one.time.size()), coloured(colours::quiet));
+    row.cell(one.thread, thread_column);
+    row.cell(one.socket, socket_column);
+    row.cell(one.operation, operation_column);
+    row.cell(one.what, what_column);
+    row.cell(one.outcome, outcome_column, one.failed ? coloured(colours::failed) : nullptr);
+    row.cell(one.memory, memory_column, coloured(one.back ? colours::back : colours::lent));
+    row.cell(one.more, more_column);
     to += '\n';
 }
 
 void narration::introduce(std::string& to, const record& start) const {
     to.append("watch: ").append(base_name(start.text));
-    to.append(": seconds, t thread, s socket, # operation, p completion port. Memory that is ");
+    to.append(". Seconds; t thread, s socket, # operation, p completion port, e event.\n");
+    to.append("watch: Memory that is ");
     paint(to, "lent", colour_ ? colours::lent : nullptr);
     to.append(" is the system's until it is ");
     paint(to, "back", colour_ ? colours::back : nullptr);
@@ -278,7 +277,7 @@ void narration::tell_end(std::string& to, const record& what) {
     one.what = event_name(what.kind);
     one.outcome = ending_words(what);
     if (what.kind == record_kind::packet) {
-        one.more = marked('p', what.port) + ", key " + std::to_string(what.key);
+        one.more = marked('p', what.port) + ", " + key_words(what.key);
         if (what.operation == 0) {
             one.outcome = (what.posted ? "posted: " : "from elsewhere: ") + one.outcome;
         }
@@ -340,7 +339,7 @@ void narration::tell(std::string& to, const record& what) {
             break;
         case record_kind::associate:
             one.what = "associate";
-            one.outcome = "with " + marked('p', what.port) + ", key " + std::to_string(what.key);
+            one.outcome = "packets go to " + marked('p', what.port) + ", " + key_words(what.key);
             print(to, one);
             break;
         case record_kind::skip_mode:
@@ -362,7 +361,7 @@ void narration::tell(std::string& to, const record& what) {
             break;
         case record_kind::wait_failed:
             one.what = "wait";
-            one.outcome = (what.error == WAIT_TIMEOUT ? "" : "failed ") + error_words(what.error);
+            one.outcome = (what.error == WAIT_TIMEOUT ? "no packet came: " : "failed ") + error_words(what.error);
             one.failed = what.error != WAIT_TIMEOUT;
             one.more = marked('p', what.port);
             print(to, one);
@@ -370,11 +369,13 @@ void narration::tell(std::string& to, const record& what) {
         case record_kind::post:
             one.what = "post";
             one.outcome = bytes_words(what.bytes);
-            one.more = marked('p', what.port) + ", key " + std::to_string(what.key);
+            one.more = marked('p', what.port) + ", " + key_words(what.key);
             print(to, one);
             break;
         case record_kind::cancel:
-            one.outcome = one.failed ? failed_words(what.error) : "asked, the end is still to come";
+            one.outcome = one.failed            ? failed_words(what.error)
+                          : what.operation == 0 ? "all of " + one.socket + " asked to end"
+                                                : "asked to end, still lent";
             print(to, one);
             break;
         case record_kind::event_object:

@@ -47,7 +47,4 @@ private:
     std::uint64_t now_ = 0;                          ///< time of the last record, in nanoseconds
 };
 
-/// 1204 as 1,204.
-std::string with_commas(std::uint64_t number);
-
 } // namespace iocp::watch

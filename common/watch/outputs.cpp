@@ -2,6 +2,7 @@
 
 #include "common/watch/chrome_trace.hpp"
 #include "common/watch/depth.hpp"
+#include "common/watch/digits.hpp"
 #include "common/watch/error_names.hpp"
 #include "common/watch/narration.hpp"
 #include "common/watch/report.hpp"

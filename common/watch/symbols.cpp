@@ -1,5 +1,7 @@
 #include "common/watch/symbols.hpp"
 
+#include "common/watch/digits.hpp"
+
 #include <winsock2.h>
 
 #include <windows.h>
@@ -111,12 +113,7 @@ std::string words(const frame& one) {
     if (!one.file.empty()) {
         return one.function + " at " + one.file + ":" + std::to_string(one.line);
     }
-    constexpr char digits[] = "0123456789abcdef";
-    std::string offset;
-    for (std::uint64_t rest = one.offset; rest != 0 || offset.empty(); rest /= 16) {
-        offset.insert(offset.begin(), digits[rest % 16]);
-    }
-    return one.module + "+0x" + offset;
+    return one.module + "+" + hexadecimal(one.offset);
 }
 
 symbols::~symbols() {
