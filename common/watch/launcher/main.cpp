@@ -17,7 +17,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
-#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -185,14 +184,6 @@ private:
 };
 // [/start]
 
-std::optional<DWORD> status_if_ended(HANDLE process) {
-    DWORD status = 0;
-    if (::WaitForSingleObject(process, 0) != WAIT_OBJECT_0 || !::GetExitCodeProcess(process, &status)) {
-        return std::nullopt;
-    }
-    return status;
-}
-
 // [bring_in]
 // Makes the program call LoadLibraryW(dll), in a thread that begins with that function. It is at the same address in
 // every 64-bit process until the system is started anew, since kernel32.dll is; and it takes one pointer, as the first
@@ -219,14 +210,10 @@ void bring_in(HANDLE process, const std::wstring& dll) {
     if (!thread) {
         fail(::GetLastError(), "CreateRemoteThread");
     }
-    // The end of the process is waited for, too: where a process ends at once, its threads need not.
-    const HANDLE ends[] = {thread.get(), process};
-    if (::WaitForMultipleObjects(2, ends, FALSE, INFINITE) == WAIT_FAILED) {
-        fail(::GetLastError(), "WaitForMultipleObjects");
+    if (::WaitForSingleObject(thread.get(), INFINITE) == WAIT_FAILED) { // a thread ends with its process, too
+        fail(::GetLastError(), "WaitForSingleObject");
     }
-    if (!status_if_ended(process) && !::VirtualFreeEx(process, path, 0, MEM_RELEASE)) {
-        report(::GetLastError(), "VirtualFreeEx");
-    }
+    ::VirtualFreeEx(process, path, 0, MEM_RELEASE); // fails when the process has ended, which is looked for next
 }
 // [/bring_in]
 
@@ -234,16 +221,20 @@ void bring_in(HANDLE process, const std::wstring& dll) {
 // The thread's exit code is what LoadLibraryW returned, but only the lower half of it, which says little. So the watch
 // itself tells when it is in place.
 void check_presence(HANDLE process, const told_mapping& mapping, const std::wstring& program) {
-    if (const std::optional<DWORD> status = status_if_ended(process)) {
-        char code[16];
-        std::snprintf(code, sizeof code, "0x%08lX", *status);
-        const bool dll_missing = *status == static_cast<DWORD>(STATUS_DLL_NOT_FOUND);
-        throw std::runtime_error{utf8(program) + ": it ended before the watch was in, with status " + code +
-                                 (dll_missing ? ": a DLL that it needs is missing" : "")};
+    if (mapping.ready()) {
+        return;
     }
-    if (!mapping.ready()) {
+    // A process that ends takes a moment after its threads.
+    constexpr DWORD moment_ms = 1000;
+    DWORD status = 0;
+    if (::WaitForSingleObject(process, moment_ms) != WAIT_OBJECT_0 || !::GetExitCodeProcess(process, &status)) {
         throw std::runtime_error{utf8(program) + ": LoadLibraryW could not bring watch.dll in"};
     }
+    char code[16];
+    std::snprintf(code, sizeof code, "0x%08lX", status);
+    const bool dll_missing = status == static_cast<DWORD>(STATUS_DLL_NOT_FOUND);
+    throw std::runtime_error{utf8(program) + ": it ended before the watch was in, with status " + code +
+                             (dll_missing ? ": a DLL that it needs is missing" : "")};
 }
 // [/check]
 

@@ -200,6 +200,12 @@ TEST_CASE("a bad option ends with status 2 and one line") {
     }
 }
 
+TEST_CASE("options are taken apart as the C runtime does it") {
+    const finished was = run_line(L'"' + watch + LR"(" --quiet --colour "two \\\"words\\" ")" + launched + L'"');
+    CHECK(was.status == 2);
+    CHECK_MESSAGE(was.err.find(R"(not 'two \"words\')") != std::string::npos, was.err);
+}
+
 TEST_CASE("help names every option") {
     const finished was = run({watch, L"--help"});
     CHECK(was.status == 0);
