@@ -31,7 +31,6 @@ accepted_connection::accepted_connection() {
     overlapped.hEvent = event.get();
     char addresses[2 * address_room];
     DWORD bytes = 0;
-    // submitted
     const BOOL done =
         extensions.AcceptEx(door.socket, socket.get(), addresses, 0, address_room, address_room, &bytes, &overlapped);
     check(done || ::WSAGetLastError() == ERROR_IO_PENDING, "AcceptEx");

@@ -121,6 +121,7 @@ void right_result() {
     const iocp::unique_event event = iocp::make_event();
     overlapped.hEvent = event.get();
     for (int round = 0; round < 2; ++round) {
+        check(::WSAResetEvent(event.get()), "WSAResetEvent");
         receive(sockets.ours, overlapped, rooms[0]);
         say(sockets.theirs, "hello");
         DWORD bytes = 0;
@@ -130,6 +131,21 @@ void right_result() {
     }
 }
 // [/right_result]
+
+// [right_wait]
+void right_wait() {
+    const pair sockets;
+    const iocp::unique_event event = iocp::make_event();
+    for (int round = 0; round < 2; ++round) {
+        check(::WSAResetEvent(event.get()), "WSAResetEvent");
+        overlapped = {};
+        overlapped.hEvent = event.get();
+        receive(sockets.ours, overlapped, rooms[0]);
+        say(sockets.theirs, "hello");
+        wait_for(event.get()); // the receive has ended, whatever its result
+    }
+}
+// [/right_wait]
 
 // [right_routine]
 SOCKET serving = INVALID_SOCKET;
@@ -190,6 +206,7 @@ int main(int argc, char** argv) {
                 {"right", right},
                 {"right packet", right_packet},
                 {"right result", right_result},
+                {"right wait", right_wait},
                 {"right routine", right_routine},
                 {"right skip", right_skip},
                 {"right failure", right_failure}});

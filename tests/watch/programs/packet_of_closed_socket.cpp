@@ -25,6 +25,12 @@ void receive(SOCKET socket) {
     check_submitted(::WSARecv(socket, &buffer, 1, nullptr, &flags, &overlapped, nullptr), "WSARecv");
 }
 
+iocp::unique_handle port_with_socket_as_key(SOCKET socket) {
+    iocp::unique_handle port = iocp::make_port(0);
+    iocp::associate(socket, port, socket);
+    return port;
+}
+
 // New sockets until one has the value of the closed one. The system gives them out again soon, but does not say when.
 std::vector<iocp::unique_socket> take_again(SOCKET closed) {
     constexpr std::size_t most = 64;
@@ -39,7 +45,7 @@ std::vector<iocp::unique_socket> take_again(SOCKET closed) {
 // [wrong]
 void wrong() {
     pair sockets;
-    const iocp::unique_handle port = port_of(sockets);
+    const iocp::unique_handle port = port_with_socket_as_key(sockets.ours);
     receive(sockets.ours);
     const SOCKET closed = std::exchange(sockets.ours, INVALID_SOCKET);
     check(::closesocket(closed) == 0, "closesocket");
@@ -52,7 +58,7 @@ void wrong() {
 // [right]
 void right() {
     pair sockets;
-    const iocp::unique_handle port = port_of(sockets);
+    const iocp::unique_handle port = port_with_socket_as_key(sockets.ours);
     receive(sockets.ours);
     check(::CancelIoEx(reinterpret_cast<HANDLE>(sockets.ours), &overlapped), "CancelIoEx");
     dequeue(port); // while the socket is open its value is its own

@@ -1,0 +1,514 @@
+// The checks of the watch. For each there is a small program in programs/, which is wrong or right as its arguments
+// say. It is run with the watch linked to it and with the watch brought into it; what the watch says of the wrong one
+// has to name the check and the lines that are marked in its source, and of the right one it has nothing to say.
+
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+#include "source.hpp"
+
+#include "tests/support/child.hpp"
+#include "tests/support/deadline.hpp"
+#include "tests/support/failure.hpp"
+
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+using watch_tests::check_of;
+using watch_tests::check_row;
+using watch_tests::marked_place;
+
+// What the watch has said of one place.
+struct said {
+    std::string id;
+    std::string level;
+    std::vector<std::string> here; // frames
+    std::vector<std::string> submitted;
+};
+
+struct outcome {
+    DWORD status = 0;
+    std::string error; // all that came on standard error
+    std::vector<said> findings;
+};
+
+enum class way { linked, launched };
+
+std::filesystem::path own_folder() {
+    std::wstring path(32'768, L'\0');
+    path.resize(::GetModuleFileNameW(nullptr, path.data(), static_cast<DWORD>(path.size())));
+    return std::filesystem::path(path).parent_path();
+}
+
+std::vector<std::wstring> words_of(const std::string& text) {
+    std::vector<std::wstring> words;
+    std::istringstream stream(text);
+    for (std::string word; stream >> word;) {
+        words.emplace_back(word.begin(), word.end());
+    }
+    return words;
+}
+
+// \return what comes after `start`; nothing when the line begins in another way
+std::string after(const std::string& line, const std::string& start) {
+    return line.starts_with(start) ? line.substr(line.find_first_not_of(' ', start.size())) : std::string();
+}
+
+std::vector<said> findings_in(const std::string& text) {
+    std::vector<said> findings;
+    std::vector<std::string>* frames = nullptr;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) {
+        if (!line.empty() && line.back() == '\r') {
+            line.pop_back();
+        }
+        if (line.starts_with("watch: [")) {
+            const std::size_t end = line.find(']');
+            const std::size_t colon = line.find(':', end);
+            findings.push_back({line.substr(8, end - 8), line.substr(end + 2, colon - end - 2), {}, {}});
+            frames = nullptr;
+        } else if (!findings.empty()) {
+            said& last = findings.back();
+            std::string frame = after(line, "watch:     here:");
+            if (!frame.empty()) {
+                frames = &last.here;
+            } else if (frame = after(line, "watch:     submitted:"); !frame.empty()) {
+                frames = &last.submitted;
+            } else {
+                frame = after(line, "watch:      ");
+            }
+            if (frames != nullptr && !frame.empty()) {
+                frames->push_back(frame);
+            }
+        }
+    }
+    return findings;
+}
+
+outcome run(way how, const check_row& check, const std::string& arguments) {
+    // Opt-in, so it is asked for where it is tested.
+    const bool hash_sends = check.id == "send-buffer-changed";
+    const std::filesystem::path folder = own_folder();
+    const std::wstring program(check.program.begin(), check.program.end());
+    std::vector<std::wstring> words;
+    if (how == way::linked) {
+        ::SetEnvironmentVariableW(L"IOCP_WATCH", hash_sends ? L"quiet|strict|hash-sends" : L"quiet|strict");
+        words.push_back((folder / (L"watch_" + program + L"_watched.exe")).wstring());
+    } else {
+        ::SetEnvironmentVariableW(L"IOCP_WATCH", nullptr);
+        words = {(folder / "watch.exe").wstring(), L"--quiet", L"--strict"};
+        if (hash_sends) {
+            words.emplace_back(L"--hash-sends");
+        }
+        words.push_back((folder / (L"watch_" + program + L".exe")).wstring());
+    }
+    for (const std::wstring& word : words_of(arguments)) {
+        words.push_back(word);
+    }
+    support::child child(support::quoted(words), 0);
+    const std::optional<DWORD> status = child.wait(support::deadline());
+    if (!status) {
+        throw support::failure(check.program + " " + arguments + " does not end");
+    }
+    return {*status, child.err().text(), findings_in(child.err().text())};
+}
+
+// Frames look so: `start_read at main.cpp:41`.
+bool holds(const std::vector<std::string>& frames, const std::string& program, const marked_place& place) {
+    for (const std::string& frame : frames) {
+        const std::size_t at = frame.find(" at " + program + ".cpp:");
+        if (at != std::string::npos && frame.substr(0, at).ends_with(place.function)) {
+            const int line = std::stoi(frame.substr(frame.rfind(':') + 1));
+            if (place.first_line <= line && line <= place.last_line) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// One of the places that are marked in the source is among the frames; nothing is asked for where none is marked.
+void check_place(const std::vector<std::string>& frames, const check_row& check, const std::string& arguments,
+                 const std::string& marker) {
+    const std::vector<marked_place> places = watch_tests::marked_places(check.program, arguments, marker);
+    bool found = places.empty();
+    for (const marked_place& place : places) {
+        CAPTURE(place.function);
+        CAPTURE(place.first_line);
+        found = found || holds(frames, check.program, place);
+    }
+    CAPTURE(marker);
+    CHECK(found);
+}
+
+void check_silent(const std::string& id, const std::string& arguments) {
+    const check_row check = check_of(id);
+    for (const way how : {way::linked, way::launched}) {
+        const outcome seen = run(how, check, arguments);
+        CAPTURE(how == way::linked);
+        CHECK(seen.error == "");
+        CHECK(seen.status == 0);
+    }
+}
+
+void check_named(const std::string& id, const std::string& arguments) {
+    const check_row check = check_of(id);
+    for (const way how : {way::linked, way::launched}) {
+        const outcome seen = run(how, check, arguments);
+        CAPTURE(how == way::linked);
+        CAPTURE(seen.error);
+        if (how == way::launched && check.linked_only) {
+            CHECK(seen.error == "");
+            CHECK(seen.status == 0);
+            continue;
+        }
+        REQUIRE(seen.findings.size() == 1);
+        const said& finding = seen.findings.front();
+        CHECK(finding.id == id);
+        CHECK(finding.level == check.level);
+        check_place(finding.here, check, arguments, "here");
+        check_place(finding.submitted, check, arguments, "submitted");
+        CHECK(seen.status == (check.level == "exact" ? 3 : 0));
+    }
+}
+
+} // namespace
+
+TEST_CASE("the table of checks is what the watch declares") {
+    const std::vector<check_row> table = watch_tests::all_checks();
+    const std::vector<check_row> declared = watch_tests::declared_checks();
+    REQUIRE(table.size() == declared.size());
+    for (std::size_t i = 0; i < table.size(); ++i) {
+        CHECK(table[i].id == declared[i].id);
+        CHECK(table[i].level == declared[i].level);
+        CHECK(table[i].program == declared[i].program);
+    }
+}
+
+TEST_CASE("overlapped-reused names a send that takes the OVERLAPPED of a receive in flight") {
+    check_named("overlapped-reused", "wrong");
+}
+
+TEST_CASE("overlapped-reused names a receive that is submitted again when only the wait for its event was over") {
+    check_named("overlapped-reused", "wrong event");
+}
+
+TEST_CASE("overlapped-reused names a receive that is submitted again when only the wait for its routine was over") {
+    check_named("overlapped-reused", "wrong routine");
+}
+
+TEST_CASE("overlapped-reused lets two operations pass that have an OVERLAPPED each") {
+    check_silent("overlapped-reused", "right");
+}
+
+TEST_CASE("overlapped-reused lets an OVERLAPPED pass that is used again after its packet") {
+    check_silent("overlapped-reused", "right packet");
+}
+
+TEST_CASE("overlapped-reused lets an OVERLAPPED pass that is used again after its result") {
+    check_silent("overlapped-reused", "right result");
+}
+
+TEST_CASE("overlapped-reused lets an OVERLAPPED pass that is used again after a wait for its event") {
+    check_silent("overlapped-reused", "right wait");
+}
+
+TEST_CASE("overlapped-reused lets an OVERLAPPED pass that its completion routine uses again") {
+    check_silent("overlapped-reused", "right routine");
+}
+
+TEST_CASE("overlapped-reused lets an OVERLAPPED pass that is used again after an immediate success in skip mode") {
+    check_silent("overlapped-reused", "right skip");
+}
+
+TEST_CASE("overlapped-reused lets an OVERLAPPED pass that is used again after a submit that failed") {
+    check_silent("overlapped-reused", "right failure");
+}
+
+TEST_CASE("freed-while-lent names delete before the packet of an immediate success") {
+    check_named("freed-while-lent", "wrong");
+}
+
+TEST_CASE("freed-while-lent names free of a block with the OVERLAPPED in the middle") {
+    check_named("freed-while-lent", "wrong free");
+}
+
+TEST_CASE("freed-while-lent names delete of a buffer alone") {
+    check_named("freed-while-lent", "wrong buffer");
+}
+
+TEST_CASE("freed-while-lent names realloc of a buffer") {
+    check_named("freed-while-lent", "wrong realloc");
+}
+
+TEST_CASE("freed-while-lent names HeapFree") {
+    check_named("freed-while-lent", "wrong heapfree");
+}
+
+TEST_CASE("freed-while-lent names HeapReAlloc") {
+    check_named("freed-while-lent", "wrong heaprealloc");
+}
+
+TEST_CASE("freed-while-lent names VirtualFree") {
+    check_named("freed-while-lent", "wrong virtualfree");
+}
+
+TEST_CASE("freed-while-lent names what is freed when the socket is closed and the packet not dequeued") {
+    check_named("freed-while-lent", "wrong close");
+}
+
+TEST_CASE("freed-while-lent lets memory pass that is freed after its packet") {
+    check_silent("freed-while-lent", "right");
+}
+
+TEST_CASE("freed-while-lent lets memory pass that is freed after the packet of a closed socket") {
+    check_silent("freed-while-lent", "right close");
+}
+
+TEST_CASE("freed-while-lent lets memory pass that is freed after a wait for the event of a closed socket") {
+    check_silent("freed-while-lent", "right close_event");
+}
+
+TEST_CASE("freed-while-lent lets memory pass that is freed after the packet of a cancelled receive") {
+    check_silent("freed-while-lent", "right cancel");
+}
+
+TEST_CASE("freed-while-lent lets memory pass that is freed after its result") {
+    check_silent("freed-while-lent", "right result");
+}
+
+TEST_CASE("freed-while-lent lets memory pass that its completion routine frees") {
+    check_silent("freed-while-lent", "right routine");
+}
+
+TEST_CASE("freed-while-lent lets memory pass that is freed after an immediate success in skip mode") {
+    check_silent("freed-while-lent", "right skip");
+}
+
+TEST_CASE("freed-while-lent lets memory pass that is freed after a submit that failed") {
+    check_silent("freed-while-lent", "right failure");
+}
+
+TEST_CASE("stack-of-ended-thread names a buffer on the stack of a thread that has ended") {
+    check_named("stack-of-ended-thread", "wrong");
+}
+
+TEST_CASE("stack-of-ended-thread lets memory pass that outlives the thread") {
+    check_silent("stack-of-ended-thread", "right");
+}
+
+TEST_CASE("memory-overlap names a receive into the buffer that is still being sent") {
+    check_named("memory-overlap", "wrong");
+}
+
+TEST_CASE("memory-overlap names two receives into one buffer") {
+    check_named("memory-overlap", "wrong receives");
+}
+
+TEST_CASE("memory-overlap lets a receive pass into the buffer that was sent") {
+    check_silent("memory-overlap", "right");
+}
+
+TEST_CASE("memory-overlap lets one buffer pass that is sent to two clients") {
+    check_silent("memory-overlap", "right sends");
+}
+
+TEST_CASE("no-notification names a receive without a port and an event and a routine") {
+    check_named("no-notification", "wrong");
+}
+
+TEST_CASE("no-notification lets a receive with an event pass") {
+    check_silent("no-notification", "right");
+}
+
+TEST_CASE("no-notification lets a receive with a port pass") {
+    check_silent("no-notification", "right port");
+}
+
+TEST_CASE("no-notification lets a receive with a routine pass") {
+    check_silent("no-notification", "right routine");
+}
+
+TEST_CASE("concurrent-send names the second of two threads that send on one socket") {
+    check_named("concurrent-send", "wrong");
+}
+
+TEST_CASE("concurrent-send lets two threads pass that send one after the other") {
+    check_silent("concurrent-send", "right");
+}
+
+TEST_CASE("concurrent-receive names the second of two threads that receive on one socket") {
+    check_named("concurrent-receive", "wrong");
+}
+
+TEST_CASE("concurrent-receive lets two threads pass that receive one after the other") {
+    check_silent("concurrent-receive", "right");
+}
+
+TEST_CASE("close-during-call names closesocket while another thread is inside recv") {
+    check_named("close-during-call", "wrong");
+}
+
+TEST_CASE("close-during-call lets closesocket pass when the other thread has ended") {
+    check_silent("close-during-call", "right");
+}
+
+TEST_CASE("result-wrong-socket names the result of an accept that is asked of the accepted socket") {
+    check_named("result-wrong-socket", "wrong");
+}
+
+TEST_CASE("result-wrong-socket lets the result of an accept pass that is asked of the listener") {
+    check_silent("result-wrong-socket", "right");
+}
+
+TEST_CASE("result-wait-on-port names a wait for a result that goes to the port") {
+    check_named("result-wait-on-port", "wrong");
+}
+
+TEST_CASE("result-wait-on-port lets a result pass that is asked for without a wait") {
+    check_silent("result-wait-on-port", "right");
+}
+
+TEST_CASE("result-wait-on-port lets a wait pass for a result that has an event of its own") {
+    check_silent("result-wait-on-port", "right event");
+}
+
+TEST_CASE("acceptex-short-address names an AcceptEx without the 16 bytes beyond each address") {
+    check_named("acceptex-short-address", "wrong");
+}
+
+TEST_CASE("acceptex-short-address names an AcceptEx with room for IPv4 on a listener for IPv6") {
+    check_named("acceptex-short-address", "wrong inet6");
+}
+
+TEST_CASE("acceptex-short-address lets an AcceptEx with room for IPv4 pass") {
+    check_silent("acceptex-short-address", "right");
+}
+
+TEST_CASE("acceptex-short-address lets an AcceptEx with room for IPv6 pass") {
+    check_silent("acceptex-short-address", "right inet6");
+}
+
+TEST_CASE("accept-context-missing names shutdown of an accepted socket without its context") {
+    check_named("accept-context-missing", "wrong");
+}
+
+TEST_CASE("accept-context-missing names getpeername of an accepted socket without its context") {
+    check_named("accept-context-missing", "wrong getpeername");
+}
+
+TEST_CASE("accept-context-missing names getsockname of an accepted socket without its context") {
+    check_named("accept-context-missing", "wrong getsockname");
+}
+
+TEST_CASE("accept-context-missing lets shutdown pass when the context is set") {
+    check_silent("accept-context-missing", "right");
+}
+
+TEST_CASE("accept-context-missing lets a send pass without the context") {
+    check_silent("accept-context-missing", "right send");
+}
+
+TEST_CASE("thread-ended-with-io names a receive with an event whose thread has ended") {
+    check_named("thread-ended-with-io", "wrong");
+}
+
+TEST_CASE("thread-ended-with-io names a receive with a routine whose thread has ended") {
+    check_named("thread-ended-with-io", "wrong routine");
+}
+
+TEST_CASE("thread-ended-with-io lets a thread pass that ends when its receive is back") {
+    check_silent("thread-ended-with-io", "right");
+}
+
+TEST_CASE("thread-ended-with-io lets a receive with a port pass when its thread ends") {
+    check_silent("thread-ended-with-io", "right port");
+}
+
+TEST_CASE("socket-left names a socket that a failed bind has left open") {
+    check_named("socket-left", "wrong");
+}
+
+TEST_CASE("socket-left lets a program pass that closes the socket of a failed bind") {
+    check_silent("socket-left", "right");
+}
+
+TEST_CASE("event-left names an event that was made for one operation and never closed") {
+    check_named("event-left", "wrong");
+}
+
+TEST_CASE("event-left lets a program pass that closes its event") {
+    check_silent("event-left", "right");
+}
+
+TEST_CASE("operation-left names a receive whose packet nobody has dequeued") {
+    check_named("operation-left", "wrong");
+}
+
+TEST_CASE("operation-left lets a program pass that dequeues the packet of a closed socket") {
+    check_silent("operation-left", "right");
+}
+
+TEST_CASE("stack-frame-gone names a buffer in the frame of a function that has returned") {
+    check_named("stack-frame-gone", "wrong");
+}
+
+TEST_CASE("stack-frame-gone lets a buffer pass in a frame that is still there") {
+    check_silent("stack-frame-gone", "right");
+}
+
+TEST_CASE("send-buffer-changed names a send whose buffer was changed before its packet") {
+    check_named("send-buffer-changed", "wrong");
+}
+
+TEST_CASE("send-buffer-changed lets a buffer pass that is changed after its packet") {
+    check_silent("send-buffer-changed", "right");
+}
+
+TEST_CASE("event-changed names an hEvent that was exchanged in flight") {
+    check_named("event-changed", "wrong");
+}
+
+TEST_CASE("event-changed lets an hEvent pass that is exchanged after the result") {
+    check_silent("event-changed", "right");
+}
+
+TEST_CASE("packet-of-closed-socket names a packet whose socket is closed and whose key means another one now") {
+    check_named("packet-of-closed-socket", "wrong");
+}
+
+TEST_CASE("packet-of-closed-socket lets a packet pass that is dequeued before its socket is closed") {
+    check_silent("packet-of-closed-socket", "right");
+}
+
+TEST_CASE("packet-from-elsewhere names the packet of a job") {
+    check_named("packet-from-elsewhere", "wrong");
+}
+
+TEST_CASE("packet-from-elsewhere lets a packet pass that the program has posted") {
+    check_silent("packet-from-elsewhere", "right");
+}
+
+TEST_CASE("port-closed-with-waiters names CloseHandle of a port that a thread waits on") {
+    check_named("port-closed-with-waiters", "wrong");
+}
+
+TEST_CASE("port-closed-with-waiters lets CloseHandle pass when no thread waits on the port") {
+    check_silent("port-closed-with-waiters", "right");
+}
+
+TEST_CASE("untracked names a socket that is given to CreateThreadpoolIo") {
+    check_named("untracked", "wrong");
+}
+
+TEST_CASE("untracked names a socket that is given to BindIoCompletionCallback") {
+    check_named("untracked", "wrong bind");
+}
+
+TEST_CASE("untracked lets a socket pass that is given to a port") {
+    check_silent("untracked", "right");
+}
