@@ -81,7 +81,7 @@ std::wstring trace_path(const std::wstring& given) {
 
 std::wstring socket_numbers(const std::wstring& given) {
     constexpr std::wstring_view what = L"socket=";
-    const std::wstring numbers = given.starts_with(what) ? given.substr(what.size()) : L"";
+    std::wstring numbers = given.starts_with(what) ? given.substr(what.size()) : L"";
     const bool good = !numbers.empty() && numbers.find_first_not_of(L"0123456789,") == std::wstring::npos &&
                       numbers.front() != L',' && numbers.back() != L',' && numbers.find(L",,") == std::wstring::npos;
     if (!good) {

@@ -10,6 +10,7 @@
 #include <shellapi.h>
 
 #include <cstdio>
+#include <cwchar>
 #include <string>
 #include <vector>
 
@@ -80,7 +81,9 @@ int break_a_rule(int status) {
     where.sin_family = AF_INET;
     where.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
     const SOCKET socket = ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED);
-    ::bind(socket, reinterpret_cast<const sockaddr*>(&where), sizeof where);
+    if (::bind(socket, reinterpret_cast<const sockaddr*>(&where), sizeof where) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "bind");
+    }
     overlapped.hEvent = ::WSACreateEvent();
     for (char* const buffer : {buffers[0], buffers[1]}) {
         WSABUF room{sizeof buffers[0], buffer};
