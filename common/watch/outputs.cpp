@@ -378,6 +378,7 @@ void outputs::finish(bool writer_lives) {
         state_->closed = true;
         if (state_->in_symbols) {
             state_->names.give_up();
+            --state_->next; // that finding is still to be written
         }
         state_->write_batch();
         state_->batch.swap(state_->queue);
