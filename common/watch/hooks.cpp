@@ -7,14 +7,16 @@ hooks_state& hooks() {
     return state;
 }
 
-void install_hooks(recorder& record, HMODULE own, void (*at_end)()) {
+void install_hooks(recorder& record, HMODULE own, void (*near_the_end)(), void (*at_end)()) {
     hooks_state& state = hooks();
     state.record = &record;
     state.own = own;
+    state.near_the_end = near_the_end;
     state.at_end = at_end;
     state.table = new import_table; // for as long as the process lives: its functions may be called at the very end
     replace_socket_functions(*state.table);
     replace_overlapped_functions(*state.table);
+    replace_wait_functions(*state.table);
     replace_port_functions(*state.table);
     replace_memory_functions(*state.table);
     replace_loader_functions(*state.table);
@@ -39,7 +41,8 @@ void hand_out(void* original, void* ours) {
 void patch_what_has_come() {
     hooks_state& state = hooks();
     ::AcquireSRWLockExclusive(&state.patching);
-    replace_runtime_functions(*state.table);
+    replace_memory_functions_of_runtimes(*state.table);
+    replace_exits_of_runtimes(*state.table);
     replace_extension_functions(*state.table);
     state.table->patch(state.own);
     ::ReleaseSRWLockExclusive(&state.patching);

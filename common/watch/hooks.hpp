@@ -9,26 +9,35 @@ namespace iocp::watch {
 struct hooks_state {
     recorder* record = nullptr;
     import_table* table = nullptr;
-    HMODULE own = nullptr;      ///< the watch's DLL; null when it is linked with the program
-    void (*at_end)() = nullptr; ///< the program calls ExitProcess
+    HMODULE own = nullptr;            ///< the watch's DLL; null when it is linked with the program
+    void (*near_the_end)() = nullptr; ///< the program calls exit
+    void (*at_end)() = nullptr;       ///< the program calls ExitProcess
+    UINT exit_status = 0;             ///< what the program is about to end with
     SRWLOCK patching = SRWLOCK_INIT;
 };
 
 /// Replaces the functions of Winsock, of ports, of memory and of the loader in all tables, from now on and in DLLs that
 /// come later.
+/// \param near_the_end is called when the program calls exit, or returns from main, before that
 /// \param at_end is called when the program calls ExitProcess, before that
-void install_hooks(recorder& record, HMODULE own, void (*at_end)());
+void install_hooks(recorder& record, HMODULE own, void (*near_the_end)(), void (*at_end)());
 
 // One part each, in hooks_*.cpp. They fill in what the real functions are.
 void replace_socket_functions(import_table& table);
 void replace_overlapped_functions(import_table& table);
+void replace_wait_functions(import_table& table);
 void replace_port_functions(import_table& table);
 void replace_memory_functions(import_table& table);
 void replace_loader_functions(import_table& table);
 
 // Those of DLLs that a program may well load later; nothing happens to what is replaced already.
-void replace_runtime_functions(import_table& table);
+void replace_memory_functions_of_runtimes(import_table& table);
+void replace_exits_of_runtimes(import_table& table);
 void replace_extension_functions(import_table& table);
+
+// A program may use either C runtime, and a DLL of its own the other one.
+constexpr int runtimes = 2;
+constexpr const wchar_t* runtime_dll[runtimes] = {L"msvcrt.dll", L"ucrtbase.dll"};
 
 /// Set by install_hooks before anything is replaced.
 hooks_state& hooks();

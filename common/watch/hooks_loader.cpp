@@ -14,6 +14,7 @@ struct {
     decltype(&::LoadLibraryExA) LoadLibraryExA;
     decltype(&::LoadLibraryExW) LoadLibraryExW;
     decltype(&::ExitProcess) ExitProcess;
+    void(__cdecl* exit[runtimes])(int);
 } real;
 
 // [our_GetProcAddress]
@@ -60,6 +61,7 @@ HMODULE WINAPI our_LoadLibraryExW(const wchar_t* name, HANDLE file, DWORD flags)
     {
         const unwatched depth;
         if (depth.outermost()) {
+            hooks().exit_status = status;
             hooks().at_end();
         }
     }
@@ -70,7 +72,35 @@ HMODULE WINAPI our_LoadLibraryExW(const wchar_t* name, HANDLE file, DWORD flags)
     }
 }
 
+// [our_exit]
+// The C runtime ends the process, and main returns to it: no table leads from there to our_ExitProcess, and when a DLL
+// is told of the end the other threads are gone, the one that writes among them.
+template <int Runtime>
+void __cdecl our_exit(int status) {
+    {
+        const unwatched depth;
+        if (depth.outermost()) {
+            hooks().exit_status = static_cast<UINT>(status);
+            hooks().near_the_end();
+        }
+    }
+    real.exit[Runtime](status);
+}
+// [/our_exit]
+
+template <int Runtime>
+void replace_exit(import_table& table) {
+    if (real.exit[Runtime] == nullptr) { // not yet, or not loaded then
+        real.exit[Runtime] = table.replace(runtime_dll[Runtime], "exit", &our_exit<Runtime>);
+    }
+}
+
 } // namespace
+
+void replace_exits_of_runtimes(import_table& table) {
+    replace_exit<0>(table);
+    replace_exit<1>(table);
+}
 
 void replace_loader_functions(import_table& table) {
     const wchar_t* const dll = L"kernel32.dll";
@@ -80,6 +110,7 @@ void replace_loader_functions(import_table& table) {
     real.LoadLibraryExA = table.replace(dll, "LoadLibraryExA", &our_LoadLibraryExA);
     real.LoadLibraryExW = table.replace(dll, "LoadLibraryExW", &our_LoadLibraryExW);
     real.ExitProcess = table.replace(dll, "ExitProcess", &our_ExitProcess);
+    replace_exits_of_runtimes(table);
 }
 
 } // namespace iocp::watch

@@ -11,10 +11,6 @@ namespace iocp::watch {
 
 namespace {
 
-// A program may use either C runtime, and a DLL of its own the other one.
-constexpr int runtimes = 2;
-constexpr const wchar_t* runtime_dll[runtimes] = {L"msvcrt.dll", L"ucrtbase.dll"};
-
 struct runtime {
     decltype(&::free) free;
     decltype(&::realloc) realloc;
@@ -115,10 +111,10 @@ void replace_memory_functions(import_table& table) {
     real.HeapFree = table.replace(L"kernel32.dll", "HeapFree", &our_HeapFree);
     real.HeapReAlloc = table.replace(L"kernel32.dll", "HeapReAlloc", &our_HeapReAlloc);
     real.VirtualFree = table.replace(L"kernel32.dll", "VirtualFree", &our_VirtualFree);
-    replace_runtime_functions(table);
+    replace_memory_functions_of_runtimes(table);
 }
 
-void replace_runtime_functions(import_table& table) {
+void replace_memory_functions_of_runtimes(import_table& table) {
     replace_runtime<0>(table);
     replace_runtime<1>(table);
 }

@@ -7,8 +7,6 @@
 
 #include <mswsock.h>
 
-#include <utility>
-
 namespace iocp::watch {
 
 namespace {
@@ -36,7 +34,6 @@ struct {
     decltype(&::WSAEnumNetworkEvents) WSAEnumNetworkEvents;
     decltype(&::WSACreateEvent) WSACreateEvent;
     decltype(&::WSACloseEvent) WSACloseEvent;
-    decltype(&::WSAWaitForMultipleEvents) WSAWaitForMultipleEvents;
     decltype(&::WSAPoll) WSAPoll;
 } real;
 
@@ -210,24 +207,7 @@ BOOL WSAAPI our_WSACloseEvent(WSAEVENT event) {
     return real.WSACloseEvent(event);
 }
 
-// Waits that only look are not worth a line each.
-DWORD WSAAPI our_WSAWaitForMultipleEvents(DWORD count, const WSAEVENT* events, BOOL all, DWORD milliseconds,
-                                          BOOL alertable) {
-    recorder& record = *hooks().record;
-    const std::uint64_t began = record.now();
-    // Completion routines run inside an alertable wait. They are the program's, so the watch must be awake meanwhile.
-    const DWORD result = real.WSAWaitForMultipleEvents(count, events, all, milliseconds, alertable);
-    const unwatched depth;
-    if (depth.outermost() && milliseconds != 0) {
-        const kept_error error;
-        record.called("WSAWaitForMultipleEvents", began, result != WSA_WAIT_FAILED && result != WSA_WAIT_TIMEOUT,
-                      result == WSA_WAIT_FAILED    ? error.value()
-                      : result == WSA_WAIT_TIMEOUT ? WSA_WAIT_TIMEOUT
-                                                   : 0);
-    }
-    return result;
-}
-
+// Waits that only look are not worth a record each.
 int WSAAPI our_WSAPoll(LPWSAPOLLFD sockets, ULONG count, INT milliseconds) {
     const unwatched depth;
     recorder& record = *hooks().record;
@@ -269,7 +249,6 @@ void replace_socket_functions(import_table& table) {
     real.WSAEnumNetworkEvents = table.replace(dll, "WSAEnumNetworkEvents", &our_WSAEnumNetworkEvents);
     real.WSACreateEvent = table.replace(dll, "WSACreateEvent", &our_WSACreateEvent);
     real.WSACloseEvent = table.replace(dll, "WSACloseEvent", &our_WSACloseEvent);
-    real.WSAWaitForMultipleEvents = table.replace(dll, "WSAWaitForMultipleEvents", &our_WSAWaitForMultipleEvents);
     real.WSAPoll = table.replace(dll, "WSAPoll", &our_WSAPoll);
 }
 

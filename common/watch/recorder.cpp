@@ -156,8 +156,8 @@ bool recorder::is_port(HANDLE handle) const {
 
 void recorder::start(const std::string& program) {
     const locked guard(*this);
-    const std::uint32_t thread = who().number;
-    emit({.kind = record_kind::start, .thread = thread, .text = program});
+    // No thread: a DLL is brought in by one that is gone when the program begins, and the program's first is to be 1.
+    emit({.kind = record_kind::start, .text = program});
 }
 
 ticket recorder::enter(const char* call, SOCKET handle) {
@@ -220,6 +220,9 @@ ticket recorder::submit(submission next) {
     if (socket.untracked) {
         return entered;
     }
+    if (const operation* const before = world_.with(next.overlapped)) {
+        take_back_signalled({before});
+    }
     operation one{.number = ++operations_,
                   .call = next.call,
                   .socket = socket.number,
@@ -258,6 +261,7 @@ ticket recorder::submit(submission next) {
           .told = one.told,
           .overlapped = reinterpret_cast<std::uintptr_t>(one.overlapped),
           .memory = one.memory});
+    with_event_ += one.told == told_by::event ? 1 : 0;
     world_.lend(std::move(one));
     return entered;
 }
@@ -314,6 +318,7 @@ void recorder::come_back(std::uint64_t number, record what) {
     const thread_info& thread = who();
     told_.coming_back(world_, world_.operations.at(number), at(thread));
     operation one = world_.take_back(number);
+    with_event_ -= one.told == told_by::event ? 1 : 0;
     // The thread that submitted it may not have returned yet. But the system is done with the call when it has queued
     // the packet: whoever has the packet may close the socket, or send again.
     if (socket_info* const socket = find(one.handle); socket != nullptr && socket->number == one.socket) {
@@ -564,6 +569,41 @@ void recorder::answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uin
     come_back(one->number, std::move(what));
 }
 
+void recorder::signalled(std::span<const HANDLE> events) {
+    if (with_event_ == 0) { // most waits are for other things
+        return;
+    }
+    const locked guard(*this);
+    for (auto& [number, one] : world_.operations) {
+        // An event may be set although this operation has not ended: by another one, or by the program.
+        if (one.told == told_by::event && !one.gone && one.overlapped->Internal != still_pending &&
+            std::find(events.begin(), events.end(), one.event) != events.end()) {
+            one.signalled = true;
+        }
+    }
+}
+
+// What the program frees or uses again now it has taken back before: the result is in the OVERLAPPED.
+void recorder::take_back_signalled(const std::vector<const operation*>& operations) {
+    for (const operation* const one : operations) {
+        if (one->signalled && !one->gone) {
+            const std::uint32_t error = code_of(one->overlapped->Internal);
+            come_back(one->number, {.kind = record_kind::result,
+                                    .result = error == 0 ? outcome::ok : outcome::failed,
+                                    .error = error,
+                                    .bytes = static_cast<std::uint32_t>(one->overlapped->InternalHigh)});
+        }
+    }
+}
+
+void recorder::take_back_all_signalled() {
+    std::vector<const operation*> all;
+    for (const auto& [number, one] : world_.operations) {
+        all.push_back(&one);
+    }
+    take_back_signalled(all);
+}
+
 LPWSAOVERLAPPED_COMPLETION_ROUTINE recorder::entered_routine(OVERLAPPED* overlapped, std::uint32_t bytes,
                                                              std::uint32_t error) {
     const locked guard(*this);
@@ -606,6 +646,7 @@ void recorder::freeing(const char* call, const void* block, std::size_t bytes) {
         return;
     }
     const locked guard(*this, false);
+    take_back_signalled(world_.touching(begin, begin + bytes));
     const std::vector<const operation*> operations = world_.touching(begin, begin + bytes);
     if (!operations.empty()) {
         told_.freeing(operations, call, begin, begin + bytes, at(who()));
@@ -621,6 +662,7 @@ void recorder::thread_ends() {
     if (found == world_.threads.end() || ended_) {
         return;
     }
+    take_back_all_signalled();
     told_.thread_ending(world_, found->second, at(found->second));
     for (const operation* const one : world_.touching(found->second.stack_low, found->second.stack_high)) {
         world_.operations.at(one->number).gone = true;
@@ -649,6 +691,7 @@ void recorder::program_ends(bool count_what_is_left, bool others_live) {
     ended_ = true;
     const thread_info& thread = who();
     if (count_what_is_left) {
+        take_back_all_signalled();
         told_.ending(world_, at(thread));
     }
     emit({.kind = record_kind::end, .thread = thread.number});

@@ -3,6 +3,7 @@
 #include "common/watch/record.hpp"
 #include "common/watch/world.hpp"
 
+#include <atomic>
 #include <optional>
 #include <span>
 
@@ -142,6 +143,10 @@ public:
     void asks(SOCKET handle, OVERLAPPED* overlapped, bool wait);
     void answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t bytes, std::uint32_t error);
 
+    /// After a wait that has reported these events. Whoever knows that an operation has ended may take its memory back
+    /// without asking for the result, as a program does that has closed the socket before.
+    void signalled(std::span<const HANDLE> events);
+
     /// When a completion routine is entered.
     /// \return the program's own routine
     LPWSAOVERLAPPED_COMPLETION_ROUTINE entered_routine(OVERLAPPED* overlapped, std::uint32_t bytes,
@@ -176,6 +181,8 @@ private:
     moment at(const thread_info& thread) const;
     void come_back(std::uint64_t number, record what);
     void leave_socket(const ticket& entered);
+    void take_back_signalled(const std::vector<const operation*>& operations);
+    void take_back_all_signalled();
 
     listener& told_;
     bool hash_sends_;
@@ -185,6 +192,7 @@ private:
     std::uint64_t began_ = 0;
     std::uint64_t records_ = 0;
     std::uint64_t operations_ = 0;
+    std::atomic<std::size_t> with_event_ = 0; ///< operations in flight that an event tells of
     std::uint32_t sockets_ = 0;
     std::uint32_t ports_ = 0;
     std::uint32_t events_ = 0;

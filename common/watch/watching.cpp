@@ -94,6 +94,11 @@ struct layers {
 
 layers* all = nullptr;
 
+// What was found so far is written as long as the writer lives. The program's destructors are still to run.
+void before_exit() {
+    all->pass.out().flush(report_patience);
+}
+
 void at_exit_process() {
     if (end_of_program(false, true)) {
         ::TerminateProcess(::GetCurrentProcess(), status_when_strict);
@@ -107,7 +112,7 @@ void begin_watching(HMODULE own) {
     const unwatched depth;
     all = new layers(settings::from_environment());
     all->record.start(own_name());
-    install_hooks(all->record, own, &at_exit_process);
+    install_hooks(all->record, own, &before_exit, &at_exit_process);
     all->pass.ready();
 }
 
@@ -129,7 +134,7 @@ bool end_of_program(bool count_what_is_left, bool others_live) {
     }
     all->record.program_ends(count_what_is_left, others_live);
     all->pass.out().finish(others_live);
-    return all->strict && !all->pass.has_launcher() && all->pass.out().exact() > 0;
+    return all->strict && hooks().exit_status == 0 && !all->pass.has_launcher() && all->pass.out().exact() > 0;
 }
 
 } // namespace iocp::watch

@@ -20,8 +20,9 @@ void tell_of_threads(PFLS_CALLBACK_FUNCTION ended);
 /// At the program's end; later calls do nothing.
 /// \param count_what_is_left say what is open and in flight
 /// \param others_live false when Windows has ended the other threads, the watch's own with them
-/// \return whether the program was to be strict, has no launcher who sees to it, and something exact was found: then it
-///         must end with status_when_strict
+/// \return whether the program was to be strict, has no launcher who sees to it, would end with 0, and something exact
+/// was
+///         found: then it must end with status_when_strict
 bool end_of_program(bool count_what_is_left, bool others_live);
 
 /// Exit status of a program that would have ended with 0.

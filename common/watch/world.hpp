@@ -54,8 +54,9 @@ struct operation {
     call_stack submitted{};
     std::uint32_t local_address_bytes = 0; ///< AcceptEx: the room for each address
     std::uint32_t remote_address_bytes = 0;
-    int family = 0;    ///< AcceptEx: of the listening socket
-    bool gone = false; ///< some of its memory was freed under it: nothing there may be read
+    int family = 0;         ///< AcceptEx: of the listening socket
+    bool signalled = false; ///< a wait has reported its event: the program knows that it has ended
+    bool gone = false;      ///< some of its memory was freed under it: nothing there may be read
 };
 
 /// A completion port.
