@@ -17,6 +17,44 @@ call_stack capture() {
     return frames;
 }
 
+// The frame on this thread's stack that holds an address.
+frame_mark frame_around(std::uintptr_t address) {
+    CONTEXT context{};
+    ::RtlCaptureContext(&context);
+    while (context.Rip != 0) {
+        DWORD64 base = 0;
+        if (RUNTIME_FUNCTION* const function = ::RtlLookupFunctionEntry(context.Rip, &base, nullptr)) {
+            void* handler_data = nullptr;
+            DWORD64 establisher = 0;
+            ::RtlVirtualUnwind(UNW_FLAG_NHANDLER, base, context.Rip, function, &context, &handler_data, &establisher,
+                               nullptr);
+        } else { // a function without a frame
+            context.Rip = *reinterpret_cast<const DWORD64*>(context.Rsp);
+            context.Rsp += sizeof(DWORD64);
+        }
+        // Just below the caller's part of the stack is the return address.
+        const auto place = static_cast<std::uintptr_t>(context.Rsp) - sizeof(std::uintptr_t);
+        if (address < place) {
+            return {reinterpret_cast<const std::uintptr_t*>(place), static_cast<std::uintptr_t>(context.Rip)};
+        }
+    }
+    return {};
+}
+
+// The frame of the function that returns first of those whose local variables are lent.
+frame_mark first_frame_of(const std::vector<lent_memory>& memory, const thread_info& thread) {
+    std::uintptr_t lowest = thread.stack_high;
+    for (const lent_memory& one : memory) {
+        if (one.address >= thread.stack_low) {
+            lowest = std::min(lowest, one.address);
+        }
+    }
+    const char marker = 0;
+    const auto here = reinterpret_cast<std::uintptr_t>(&marker);
+    const bool on_this_stack = here >= thread.stack_low && here < lowest; // not a fiber's
+    return on_this_stack && lowest < thread.stack_high ? frame_around(lowest) : frame_mark{};
+}
+
 // The system's code for the status that is in an OVERLAPPED.
 std::uint32_t code_of(ULONG_PTR status) {
     static const auto convert = reinterpret_cast<ULONG(WINAPI*)(LONG)>(
@@ -247,6 +285,7 @@ ticket recorder::submit(submission next) {
     if (hash_sends_) {
         one.sent_hash = hash_of(one.memory);
     }
+    one.frame = first_frame_of(one.memory, thread);
     entered.operation = one.number;
     const inside call{thread.number, next.call, one.number};
     told_.entering(world_, socket, call, at(thread));
@@ -478,7 +517,7 @@ void recorder::unpost(OVERLAPPED* overlapped) {
 
 void recorder::waits(HANDLE port) {
     const locked guard(*this);
-    who();
+    told_.calling(world_, at(who()));
     if (const auto found = world_.ports.find(port); found != world_.ports.end()) {
         ++found->second.waiting;
     }
@@ -539,6 +578,7 @@ void recorder::dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped, 
 void recorder::asks(SOCKET handle, OVERLAPPED* overlapped, bool wait) {
     const locked guard(*this);
     const thread_info& thread = who();
+    told_.calling(world_, at(thread));
     if (const operation* const one = world_.with(overlapped)) {
         told_.asking(*one, world_.socket(handle), wait, at(thread));
     }
@@ -664,11 +704,26 @@ void recorder::thread_ends() {
     }
     take_back_all_signalled();
     told_.thread_ending(world_, found->second, at(found->second));
+    take_back_orphans(found->second.number);
     for (const operation* const one : world_.touching(found->second.stack_low, found->second.stack_high)) {
         world_.operations.at(one->number).gone = true;
     }
     emit({.kind = record_kind::thread_end, .thread = found->second.number});
     world_.threads.erase(found);
+}
+
+// A completion routine is called on the thread that has submitted the operation: without that thread it never is.
+// Windows cancels the operation before the thread is gone.
+void recorder::take_back_orphans(std::uint32_t thread) {
+    std::vector<std::uint64_t> orphans;
+    for (const auto& [number, one] : world_.operations) {
+        if (one.thread == thread && one.told == told_by::routine) {
+            orphans.push_back(number);
+        }
+    }
+    for (const std::uint64_t number : orphans) {
+        come_back(number, {.kind = record_kind::result, .result = outcome::failed, .error = ERROR_OPERATION_ABORTED});
+    }
 }
 
 void recorder::follow_threads(PFLS_CALLBACK_FUNCTION ended) {

@@ -33,6 +33,8 @@ public:
     virtual void pending(const operation& one, const moment& at) = 0;
     /// A thread is about to enter a call on a socket.
     virtual void entering(const world& before, const socket_info& socket, const inside& call, const moment& at) = 0;
+    /// A thread is about to make a call that is on no socket, such as a wait for packets.
+    virtual void calling(const world& before, const moment& at) = 0;
     /// closesocket is about to be called.
     virtual void closing(const world& before, const socket_info& socket, const moment& at) = 0;
     /// The result of an operation in flight is about to be asked for.
@@ -183,6 +185,7 @@ private:
     void leave_socket(const ticket& entered);
     void take_back_signalled(const std::vector<const operation*>& operations);
     void take_back_all_signalled();
+    void take_back_orphans(std::uint32_t thread);
 
     listener& told_;
     bool hash_sends_;

@@ -161,6 +161,10 @@ void rules::entering(const world& before, const socket_info& socket, const insid
     look_at_frames(before, at);
 }
 
+void rules::calling(const world& before, const moment& at) {
+    look_at_frames(before, at);
+}
+
 void rules::closing(const world& before, const socket_info& socket, const moment& at) {
     for (const inside& other : socket.threads) {
         if (other.thread != at.thread) {
@@ -269,8 +273,7 @@ void rules::ending(const world& before, const moment& at) {
     }
 }
 
-// The stack grows downwards. What lies in this thread's stack below this function's own frame belongs to a function
-// that has returned.
+// The stack grows downwards: what is below this function's own frame belongs to nobody any more.
 void rules::look_at_frames(const world& before, const moment& at) {
     const auto thread = before.threads.find(::GetCurrentThreadId());
     if (thread == before.threads.end()) {
@@ -281,11 +284,17 @@ void rules::look_at_frames(const world& before, const moment& at) {
     if (here < thread->second.stack_low || here >= thread->second.stack_high) { // a fiber, on another stack
         return;
     }
-    for (const operation* const one : before.touching(thread->second.stack_low, here)) {
-        if (one->thread == at.thread && frames_gone_.insert(one->number).second) {
+    for (const operation* const one : before.touching(thread->second.stack_low, thread->second.stack_high)) {
+        const frame_mark& frame = one->frame;
+        if (one->thread != at.thread || frame.place == nullptr) {
+            continue;
+        }
+        const auto end = reinterpret_cast<std::uintptr_t>(frame.place);
+        const bool gone = end < here || *frame.place != frame.address;
+        if (gone && frames_gone_.insert(one->number).second) {
             say(checks::stack_frame_gone, at, one, one->socket,
-                std::string(part_of(*one, thread->second.stack_low, here)) + " of " + name_of(*one) +
-                    " lies in a stack frame that is gone: the function that submitted it has returned");
+                std::string(part_of(*one, thread->second.stack_low, end)) + " of " + name_of(*one) +
+                    " lies in the stack frame of a function that has returned");
         }
     }
 }

@@ -38,6 +38,7 @@ public:
     void submitting(const world& before, const operation& next, const moment& at) override;
     void pending(const operation& one, const moment& at) override;
     void entering(const world& before, const socket_info& socket, const inside& call, const moment& at) override;
+    void calling(const world& before, const moment& at) override;
     void closing(const world& before, const socket_info& socket, const moment& at) override;
     void asking(const operation& one, const socket_info* asked, bool wait, const moment& at) override;
     void coming_back(const world& before, const operation& one, const moment& at) override;

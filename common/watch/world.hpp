@@ -35,6 +35,13 @@ struct socket_info {
     call_stack made{};
 };
 
+/// A function's frame on a stack: the place of its return address, and that address. While the function runs both are
+/// as they were; when it has returned the stack is shorter, or the next call has put its own return address there.
+struct frame_mark {
+    const std::uintptr_t* place = nullptr;
+    std::uintptr_t address = 0;
+};
+
 /// An overlapped operation, from just before its submit until its memory is back.
 struct operation {
     std::uint64_t number = 0;
@@ -52,6 +59,7 @@ struct operation {
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
     std::uint64_t sent_hash = 0; ///< of what a send lends, when that is asked for
     call_stack submitted{};
+    frame_mark frame{}; ///< of the first function to return whose local variables are lent; null when none are
     std::uint32_t local_address_bytes = 0; ///< AcceptEx: the room for each address
     std::uint32_t remote_address_bytes = 0;
     int family = 0;         ///< AcceptEx: of the listening socket
