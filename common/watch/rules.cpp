@@ -268,8 +268,10 @@ void rules::ending(const world& before, const moment& at) {
                  "event e" + std::to_string(event.number) + " is open at the end of the program");
     }
     for (const auto& [number, one] : before.operations) {
-        say_left(checks::operation_left, at, one.socket, one.submitted,
-                 name_of(one) + " is in flight at the end of the program");
+        if (!one.gone) { // then it has been named before, and nobody can be told of its end
+            say_left(checks::operation_left, at, one.socket, one.submitted,
+                     name_of(one) + " is in flight at the end of the program");
+        }
     }
 }
 

@@ -261,6 +261,14 @@ TEST_CASE("freed-while-lent names what is freed when the socket is closed and th
     check_named("freed-while-lent", "wrong close");
 }
 
+TEST_CASE("freed-while-lent names what is freed when the socket is closed and the event not waited for") {
+    check_named("freed-while-lent", "wrong close_event");
+}
+
+TEST_CASE("freed-while-lent names what is freed when the socket is closed and the routine not entered") {
+    check_named("freed-while-lent", "wrong close_routine");
+}
+
 TEST_CASE("freed-while-lent lets memory pass that is freed after its packet") {
     check_silent("freed-while-lent", "right");
 }
@@ -423,6 +431,10 @@ TEST_CASE("thread-ended-with-io names a receive with a routine whose thread has 
 
 TEST_CASE("thread-ended-with-io lets a thread pass that ends when its receive is back") {
     check_silent("thread-ended-with-io", "right");
+}
+
+TEST_CASE("thread-ended-with-io lets a thread pass that ends when its routine was entered") {
+    check_silent("thread-ended-with-io", "right routine");
 }
 
 TEST_CASE("thread-ended-with-io lets a receive with a port pass when its thread ends") {

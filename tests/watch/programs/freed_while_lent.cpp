@@ -160,24 +160,69 @@ void wrong_virtualfree() {
 }
 // [/wrong_virtualfree]
 
+// A heap of its own: nobody gets the block next, so that what is written there late harms nothing.
+struct own_heap {
+    own_heap() { check(handle != nullptr, "HeapCreate"); }
+    ~own_heap() { ::HeapDestroy(handle); }
+    own_heap(const own_heap&) = delete;
+    own_heap& operator=(const own_heap&) = delete;
+
+    connection* make() const {
+        void* const block = ::HeapAlloc(handle, HEAP_ZERO_MEMORY, sizeof(connection));
+        check(block != nullptr, "HeapAlloc");
+        return static_cast<connection*>(block);
+    }
+
+    HANDLE handle = ::HeapCreate(0, 0, 0);
+};
+
+void close(SOCKET& socket) {
+    check(::closesocket(std::exchange(socket, INVALID_SOCKET)) == 0, "closesocket");
+}
+
 // [wrong_close]
 void wrong_close() {
     pair sockets;
     const iocp::unique_handle port = port_of(sockets);
-    // A heap of its own: nobody gets the block next, and what is written there late harms nothing.
-    const HANDLE heap = ::HeapCreate(0, 0, 0);
-    check(heap != nullptr, "HeapCreate");
-    void* const block = ::HeapAlloc(heap, HEAP_ZERO_MEMORY, sizeof(connection));
-    check(block != nullptr, "HeapAlloc");
-    auto* const c = static_cast<connection*>(block);
+    const own_heap heap;
+    connection* const c = heap.make();
     receive(sockets.ours, c->overlapped, c->room);
-    check(::closesocket(std::exchange(sockets.ours, INVALID_SOCKET)) == 0, "closesocket");
+    close(sockets.ours);
     // here: closing the socket begins the end of the receive, it does not wait for it
-    check(::HeapFree(heap, 0, block), "HeapFree");
+    check(::HeapFree(heap.handle, 0, c), "HeapFree");
     dequeue(port);
-    check(::HeapDestroy(heap), "HeapDestroy");
 }
 // [/wrong_close]
+
+// [wrong_close_event]
+void wrong_close_event() {
+    pair sockets;
+    const iocp::unique_event event = iocp::make_event();
+    const own_heap heap;
+    connection* const c = heap.make();
+    c->overlapped.hEvent = event.get();
+    receive(sockets.ours, c->overlapped, c->room);
+    close(sockets.ours);
+    // here: the event that is set soon tells when
+    check(::HeapFree(heap.handle, 0, c), "HeapFree");
+    wait_for(event.get());
+}
+// [/wrong_close_event]
+
+// [wrong_close_routine]
+void CALLBACK too_late(DWORD, DWORD, OVERLAPPED*, DWORD) {}
+
+void wrong_close_routine() {
+    pair sockets;
+    const own_heap heap;
+    connection* const c = heap.make();
+    receive(sockets.ours, c->overlapped, c->room, too_late);
+    close(sockets.ours);
+    // here: the routine is still to be called, with this OVERLAPPED
+    check(::HeapFree(heap.handle, 0, c), "HeapFree");
+    check(::SleepEx(patience_ms, TRUE) == WAIT_IO_COMPLETION, "SleepEx");
+}
+// [/wrong_close_routine]
 
 // [right_close]
 void right_close() {
@@ -185,7 +230,7 @@ void right_close() {
     const iocp::unique_handle port = port_of(sockets);
     auto c = std::make_unique<connection>();
     receive(sockets.ours, c->overlapped, c->room);
-    check(::closesocket(std::exchange(sockets.ours, INVALID_SOCKET)) == 0, "closesocket");
+    close(sockets.ours);
     dequeue(port); // it has failed, and the connection is back
     c.reset();
 }
@@ -198,7 +243,7 @@ void right_close_event() {
     auto c = std::make_unique<connection>();
     c->overlapped.hEvent = event.get();
     receive(sockets.ours, c->overlapped, c->room);
-    check(::closesocket(std::exchange(sockets.ours, INVALID_SOCKET)) == 0, "closesocket");
+    close(sockets.ours);
     // There is no socket left to ask for the result with; but the event tells that the receive has ended.
     check(::WSAWaitForMultipleEvents(1, &c->overlapped.hEvent, TRUE, patience_ms, FALSE) == WSA_WAIT_EVENT_0,
           "WSAWaitForMultipleEvents");
@@ -287,6 +332,8 @@ int main(int argc, char** argv) {
                 {"wrong heaprealloc", wrong_heaprealloc},
                 {"wrong virtualfree", wrong_virtualfree},
                 {"wrong close", wrong_close},
+                {"wrong close_event", wrong_close_event},
+                {"wrong close_routine", wrong_close_routine},
                 {"right", right},
                 {"right close", right_close},
                 {"right close_event", right_close_event},

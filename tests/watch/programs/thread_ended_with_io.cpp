@@ -72,6 +72,18 @@ void wrong_routine() {
 }
 // [/wrong_routine]
 
+// [right_routine]
+void right_routine() {
+    const pair sockets;
+    std::thread submitter{[&sockets] {
+        receive(sockets.ours, received);
+        check(::SleepEx(patience_ms, TRUE) == WAIT_IO_COMPLETION, "SleepEx");
+    }};
+    say(sockets.theirs, "hello");
+    submitter.join();
+}
+// [/right_routine]
+
 // [right_port]
 void right_port() {
     const pair sockets;
@@ -86,5 +98,9 @@ void right_port() {
 
 int main(int argc, char** argv) {
     return run(argc, argv,
-               {{"wrong", wrong}, {"wrong routine", wrong_routine}, {"right", right}, {"right port", right_port}});
+               {{"wrong", wrong},
+                {"wrong routine", wrong_routine},
+                {"right", right},
+                {"right routine", right_routine},
+                {"right port", right_port}});
 }
