@@ -80,13 +80,18 @@ std::string failed_words(std::uint32_t error) {
     return "failed " + error_words(error);
 }
 
+// What was moved; nothing for a call that moves bytes only as an extra, such as AcceptEx, and has not.
+std::string moved_words(const record& what) {
+    return what.bytes != 0 || transfers(what.call) ? ", " + bytes_words(what.bytes) : "";
+}
+
 // How an operation ended, as its packet, its result or its routine says.
 std::string ending_words(const record& what) {
     std::string words = what.operation == 0 ? std::string{} : std::string{what.call} + ": ";
     if (what.result == outcome::failed) {
         return words + failed_words(what.error);
     }
-    words.append("success, ").append(bytes_words(what.bytes));
+    words.append("success").append(moved_words(what));
     if (what.bytes == 0 && std::string_view{what.call} == "WSARecv") {
         words.append(has_room(what.memory) ? ": end of stream" : " asked for");
     }
@@ -102,7 +107,7 @@ std::string return_words(const record& returned, told_by told) {
     default:
         break;
     }
-    std::string words = "done at once, " + bytes_words(returned.bytes);
+    std::string words = "done at once" + moved_words(returned);
     if (!returned.back && told == told_by::port) {
         words.append(", packet to come");
     } else if (!returned.back && told == told_by::routine) {
@@ -279,7 +284,9 @@ void narration::tell_end(std::string& to, const record& what) {
     if (what.kind == record_kind::packet) {
         one.more = marked('p', what.port) + ", " + key_words(what.key);
         if (what.operation == 0) {
-            one.outcome = (what.posted ? "posted: " : "from elsewhere: ") + one.outcome;
+            one.outcome = what.posted ? "posted by the program" : "from elsewhere";
+            one.outcome.append(what.result == outcome::failed ? ", " + failed_words(what.error) : "");
+            one.outcome.append(", ").append(bytes_words(what.bytes));
         }
     } else if (what.result == outcome::incomplete) {
         one.outcome = "not yet: " + error_words(what.error);
@@ -319,7 +326,7 @@ void narration::tell(std::string& to, const record& what) {
             print(to, one);
             break;
         case record_kind::socket:
-            one.outcome = "ok";
+            one.outcome = "new socket";
             join(one.outcome, family_words(what.family));
             print(to, one);
             break;

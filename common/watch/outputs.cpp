@@ -168,6 +168,8 @@ struct outputs::state {
     void write(const finding& found);
     void write_out();
     void conclude();
+    void wait_for_end();
+    void end_alone();
 };
 
 void outputs::state::open() {
@@ -304,6 +306,39 @@ void outputs::state::run() {
     ::WakeAllConditionVariable(&written);
 }
 
+void outputs::state::wait_for_end() {
+    exclusive guard{lock};
+    closed = true;
+    ::WakeConditionVariable(&arrived);
+    // As long as the writer gets on it is given time; a terminal may be slow.
+    std::uint64_t before = steps;
+    auto deadline = clock_type::now() + patience;
+    while (!ended && (guard.wait(written, deadline) || before != steps)) {
+        if (before != steps) {
+            before = steps;
+            deadline = clock_type::now() + patience;
+        }
+    }
+}
+
+// The writer is gone, and so is every other thread, wherever they were. What they had locked stays locked.
+void outputs::state::end_alone() {
+    if (!::TryAcquireSRWLockExclusive(&lock)) {
+        return;
+    }
+    if (!std::exchange(ended, true)) {
+        closed = true;
+        if (in_symbols) {
+            names.give_up();
+        }
+        write_batch();
+        batch.swap(queue);
+        write_batch();
+        conclude();
+    }
+    ::ReleaseSRWLockExclusive(&lock);
+}
+
 outputs::outputs(settings wanted) : state_(std::make_shared<state>(std::move(wanted))) {
     state_->open();
     // The writer's share. It begins at the earliest when the loader's lock is free, and nobody waits for that.
@@ -328,7 +363,7 @@ outputs::outputs(settings wanted) : state_(std::make_shared<state>(std::move(wan
 }
 
 outputs::~outputs() {
-    finish(true);
+    state_->wait_for_end();
 }
 
 void outputs::take(const record& happened) {
@@ -356,36 +391,10 @@ void outputs::flush(std::chrono::milliseconds limit) {
 
 void outputs::finish(bool writer_lives) {
     if (writer_lives) {
-        exclusive guard{state_->lock};
-        state_->closed = true;
-        ::WakeConditionVariable(&state_->arrived);
-        // As long as it gets on it is given time; a terminal may be slow.
-        std::uint64_t steps = state_->steps;
-        auto deadline = clock_type::now() + patience;
-        while (!state_->ended && (guard.wait(state_->written, deadline) || steps != state_->steps)) {
-            if (steps != state_->steps) {
-                steps = state_->steps;
-                deadline = clock_type::now() + patience;
-            }
-        }
-        return;
+        state_->wait_for_end();
+    } else {
+        state_->end_alone();
     }
-    // The writer is gone, and so is every other thread, wherever they were. What they had locked stays locked.
-    if (!::TryAcquireSRWLockExclusive(&state_->lock)) {
-        return;
-    }
-    if (!std::exchange(state_->ended, true)) {
-        state_->closed = true;
-        if (state_->in_symbols) {
-            state_->names.give_up();
-            --state_->next; // that finding is still to be written
-        }
-        state_->write_batch();
-        state_->batch.swap(state_->queue);
-        state_->write_batch();
-        state_->conclude();
-    }
-    ::ReleaseSRWLockExclusive(&state_->lock);
 }
 
 std::uint32_t outputs::exact() const {
