@@ -102,7 +102,7 @@ exit /b %errorlevel%
 :test_one
 call :build %name%_tests
 if errorlevel 1 exit /b 1
-ctest --preset %preset%%all% -L "^chapter%name:~0,2%(-long)?$"
+ctest --preset %preset%%all% -L "^chapter%name:~0,2%(-watched)?(-long)?$"
 exit /b %errorlevel%
 :test_unknown
 echo tutorial: test does not know %word%; it takes a chapter and --all 1>&2

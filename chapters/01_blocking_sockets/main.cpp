@@ -10,8 +10,19 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 namespace {
+
+// [close_and_fail]
+// Whoever has opened a socket closes it, on each way out. From chapter 02 on a destructor sees to that.
+[[noreturn]] void close_and_fail(SOCKET listener, int code, std::string_view call, std::string_view detail = {}) {
+    if (::closesocket(listener) == SOCKET_ERROR) {
+        iocp::report(::WSAGetLastError(), "closesocket");
+    }
+    iocp::fail(code, call, detail);
+}
+// [/close_and_fail]
 
 // [listen]
 SOCKET open_listener(const iocp::server_options& options) {
@@ -37,20 +48,20 @@ SOCKET open_listener(const iocp::server_options& options) {
     const BOOL yes = TRUE;
     if (::setsockopt(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&yes), sizeof yes) ==
         SOCKET_ERROR) {
-        iocp::fail(::WSAGetLastError(), "setsockopt SO_EXCLUSIVEADDRUSE");
+        close_and_fail(listener, ::WSAGetLastError(), "setsockopt SO_EXCLUSIVEADDRUSE");
     }
     if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == SOCKET_ERROR) {
-        iocp::fail(::WSAGetLastError(), "bind", where);
+        close_and_fail(listener, ::WSAGetLastError(), "bind", where);
     }
     if (::listen(listener, SOMAXCONN) == SOCKET_ERROR) {
-        iocp::fail(::WSAGetLastError(), "listen", where);
+        close_and_fail(listener, ::WSAGetLastError(), "listen", where);
     }
     // [/bind]
 
     // [announce]
     int length = sizeof address;
     if (::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == SOCKET_ERROR) {
-        iocp::fail(::WSAGetLastError(), "getsockname");
+        close_and_fail(listener, ::WSAGetLastError(), "getsockname");
     }
     std::printf("listening on %s:%u\n", options.host.c_str(), static_cast<unsigned>(::ntohs(address.sin_port)));
     std::fflush(stdout);
@@ -94,7 +105,7 @@ void echo(SOCKET client) {
             if (code == WSAECONNRESET) {
                 continue; // this client left while it waited for its turn
             }
-            iocp::fail(code, "accept");
+            close_and_fail(listener, code, "accept");
         }
         // [/take]
 
@@ -131,7 +142,7 @@ int main(int argc, char** argv) {
     } catch (const iocp::call_error& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
     }
-    if (::WSACleanup() == SOCKET_ERROR) { // closes what is still open
+    if (::WSACleanup() == SOCKET_ERROR) {
         iocp::report(::WSAGetLastError(), "WSACleanup");
     }
     return 1;

@@ -52,7 +52,8 @@ std::string to_utf8(const std::wstring& text) {
     return result;
 }
 
-// Takes `--program PATH` and everything after `--` out of the command line and returns what is left for doctest.
+// Takes `--program PATH`, `--watched` and everything after `--` out of the command line and returns what is left for
+// doctest.
 std::vector<std::string> take_own_arguments() {
     int count = 0;
     wchar_t** const given = ::CommandLineToArgvW(::GetCommandLineW(), &count);
@@ -68,6 +69,10 @@ std::vector<std::string> take_own_arguments() {
         if (arguments[i] == L"--") {
             options.extra_arguments.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
             break;
+        }
+        if (arguments[i] == L"--watched") {
+            options.watched = true;
+            continue;
         }
         if (arguments[i] != L"--program") {
             left.push_back(to_utf8(arguments[i]));
@@ -88,9 +93,17 @@ int main() {
     try {
         const std::filesystem::path folder = own_folder();
         support::options& options = support::the_options();
-        options.program = folder / (std::string(support::chapter.name) + ".exe");
         options.ctrl_c = folder / "ctrl_c.exe";
         const std::vector<std::string> left = take_own_arguments();
+        if (!options.own_program) {
+            options.program =
+                folder / (std::string(support::chapter.name) + (options.watched ? "_watched.exe" : ".exe"));
+        }
+        // Every program that a test starts finds it: a broken rule is written to its standard error and makes its exit
+        // status 3.
+        if (options.watched && !::SetEnvironmentVariableW(L"IOCP_WATCH", L"strict|quiet")) {
+            throw support::failure("SetEnvironmentVariableW", ::GetLastError());
+        }
         if (options.own_program && !std::filesystem::exists(options.program)) {
             throw support::failure("no such program: " + options.program.string());
         }

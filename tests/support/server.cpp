@@ -23,6 +23,12 @@ std::wstring server_command_line(const std::vector<std::wstring>& arguments) {
     return quoted(words);
 }
 
+// With the watch in the program a broken rule is written to its standard error, whatever its exit status is.
+void check_keeps_the_rules(const std::string& err) {
+    INFO("stderr of the server: ", err);
+    CHECK(err.find("] exact: ") == std::string::npos);
+}
+
 // The helper's own line comes first, then the server's.
 constexpr std::size_t helper_line = 0;
 constexpr std::size_t first_server_line = 1;
@@ -55,6 +61,9 @@ finished_program run_to_end(const std::vector<std::wstring>& arguments) {
     if (!status) {
         throw failure("the program did not end; its output: " + program.out().text() + program.err().text());
     }
+    if (the_options().watched) {
+        check_keeps_the_rules(program.err().text());
+    }
     return {*status, program.out().text(), program.err().text()};
 }
 
@@ -76,6 +85,9 @@ server::server(const std::vector<std::wstring>& arguments) {
 }
 
 server::~server() {
+    if (the_options().watched) {
+        check_keeps_the_rules(err());
+    }
     ::CloseHandle(process_);
 }
 
