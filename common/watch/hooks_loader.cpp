@@ -13,7 +13,7 @@ struct {
     decltype(&::LoadLibraryW) LoadLibraryW;
     decltype(&::LoadLibraryExA) LoadLibraryExA;
     decltype(&::LoadLibraryExW) LoadLibraryExW;
-    decltype(&::ExitProcess) ExitProcess;
+    void(WINAPI* ExitProcess)(UINT); // its own type says that it does not return, which a template loses
     void(__cdecl* exit[runtimes])(int);
 } real;
 

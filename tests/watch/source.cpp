@@ -94,13 +94,13 @@ check_row check_of(const std::string& id) {
 std::vector<check_row> declared_checks() {
     static const std::regex declaration(R"re(inline constexpr check (\w+)\{"([a-z-]+)", certainty::(\w+)\};)re");
     std::vector<check_row> rows;
-for (const std::string& line : lines_of("common/watch/check.hpp")) {
-    std::smatch parts;
-    if (std::regex_match(line, parts, declaration)) {
-        rows.push_back({.id = parts[2], .level = parts[3], .program = parts[1]});
+    for (const std::string& line : lines_of("common/watch/check.hpp")) {
+        std::smatch parts;
+        if (std::regex_match(line, parts, declaration)) {
+            rows.push_back({.id = parts[2], .level = parts[3], .program = parts[1]});
+        }
     }
-}
-return rows;
+    return rows;
 }
 
 std::vector<marked_place> marked_places(const std::string& program, const std::string& arguments,
