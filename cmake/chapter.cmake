@@ -22,7 +22,7 @@ function(add_discovered_tests target)
         TEST_SPEC "*" --test-suite-exclude=long
         TEST_PREFIX "${prefix}"
         TEST_LIST ${target}_QUICK
-        PROPERTIES LABELS ${arg_LABEL} TIMEOUT 60)
+        PROPERTIES LABELS ${arg_LABEL} TIMEOUT 120)
     doctest_discover_tests(${target}
         TEST_SPEC "*" --test-suite=long
         TEST_PREFIX "${prefix}"
@@ -45,5 +45,5 @@ function(add_chapter_tests name)
         EXTRA_ARGS --watched
         TEST_PREFIX "'chapter${number} watched: '"
         TEST_LIST ${name}_WATCHED
-        PROPERTIES LABELS chapter${number}-watched-long TIMEOUT 60)
+        PROPERTIES LABELS chapter${number}-watched-long TIMEOUT 120)
 endfunction()

@@ -135,17 +135,20 @@ std::size_t client::send_some(std::string_view bytes) {
 }
 
 void client::send_all(std::string_view bytes) {
-    const deadline until;
+    deadline until;
     while (!bytes.empty()) {
         if (!wait_for(POLLWRNORM, until)) {
             throw failure(std::to_string(bytes.size()) + " bytes could not be sent in time");
         }
-        bytes.remove_prefix(send_some(bytes));
+        if (const std::size_t sent = send_some(bytes); sent > 0) {
+            bytes.remove_prefix(sent);
+            until = deadline();
+        }
     }
 }
 
 std::string client::receive_exactly(std::size_t count) {
-    const deadline until;
+    deadline until;
     std::string all;
     while (all.size() < count) {
         const std::string progress = std::to_string(all.size()) + " of " + std::to_string(count) + " bytes";
@@ -157,13 +160,14 @@ std::string client::receive_exactly(std::size_t count) {
                 throw failure("the stream ended after " + progress);
             }
             all += *some;
+            until = deadline();
         }
     }
     return all;
 }
 
 rest_of_stream client::receive_until_end() {
-    const deadline until;
+    deadline until;
     rest_of_stream rest;
     while (wait_for(POLLRDNORM, until)) {
         char buffer[65'536];
@@ -173,6 +177,7 @@ rest_of_stream client::receive_until_end() {
         }
         if (got != SOCKET_ERROR) {
             rest.bytes.append(buffer, static_cast<std::size_t>(got));
+            until = deadline();
             continue;
         }
         const int error = ::WSAGetLastError();
@@ -188,7 +193,7 @@ rest_of_stream client::receive_until_end() {
 }
 
 std::string client::exchange(std::string_view bytes, std::size_t read_at_most) {
-    const deadline until;
+    deadline until;
     const std::size_t count = bytes.size();
     std::string all;
     all.reserve(count);
@@ -198,13 +203,17 @@ std::string client::exchange(std::string_view bytes, std::size_t read_at_most) {
             throw failure("only " + std::to_string(all.size()) + " of " + std::to_string(count) + " bytes came back");
         }
         if (!bytes.empty()) {
-            bytes.remove_prefix(send_some(bytes));
+            if (const std::size_t sent = send_some(bytes); sent > 0) {
+                bytes.remove_prefix(sent);
+                until = deadline();
+            }
         }
         if (const auto some = receive_some(std::min(read_at_most, count - all.size()))) {
             if (some->empty()) {
                 throw failure("the stream ended after " + std::to_string(all.size()) + " bytes");
             }
             all += *some;
+            until = deadline();
         }
     }
     return all;

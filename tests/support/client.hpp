@@ -23,7 +23,9 @@ struct rest_of_stream {
     ending how = ending::orderly;
 };
 
-/// A client that talks bytes. Every wait has an end: after the patience of a test it throws a failure.
+/// A client that talks bytes. Every wait has an end: when nothing has moved for the patience of a test it throws a
+/// failure. As long as bytes move it goes on: how many the system's buffers hold, and so how long megabytes take, is no
+/// server's doing.
 class client {
 public:
     /// Connects. A failure when that is refused, or not answered in time.

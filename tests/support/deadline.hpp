@@ -8,8 +8,8 @@ namespace support {
 using namespace std::chrono_literals;
 
 /// How long a test waits for what should come at once. Nothing is measured with it: it only ends a test that would
-/// hang.
-inline constexpr std::chrono::milliseconds patience{10'000};
+/// hang, and is long enough for a machine that has ten other things to do.
+inline constexpr std::chrono::milliseconds patience{20'000};
 
 /// How long a test listens before it says that nothing comes. Every such test also shows, after it, that something
 /// does come once the cause is gone: the answer was late because it had to wait, not because it was slow.
