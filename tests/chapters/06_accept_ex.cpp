@@ -61,7 +61,7 @@ TEST_CASE("with first data and patience the silent client is ended and the other
     if (needs_more_than_a_port("--first-data and --patience")) {
         return;
     }
-    server running({L"--first-data", L"--patience", L"1"});
+    server running({L"--first-data", L"--patience", L"3"});
     client silent(running.where());
     client second(running.where());
     second.send_all("second");
@@ -69,7 +69,7 @@ TEST_CASE("with first data and patience the silent client is ended and the other
     CHECK(second.receive_exactly(6) == "second");
     CHECK(silent.receive_until_end().bytes.empty());
     // A client that has spoken is no longer under that clock.
-    CHECK(second.hears_nothing_for(1500ms));
+    CHECK(second.hears_nothing_for(3500ms));
     CHECK(second.exchange("still here") == "still here");
     check_stops(running);
 }
