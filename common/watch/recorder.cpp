@@ -614,24 +614,34 @@ void recorder::signalled(std::span<const HANDLE> events) {
         return;
     }
     const locked guard(*this);
+    std::vector<const operation*> never_asked;
     for (auto& [number, one] : world_.operations) {
         // An event may be set although this operation has not ended: by another one, or by the program.
         if (one.told == told_by::event && !one.gone && one.overlapped->Internal != still_pending &&
             std::find(events.begin(), events.end(), one.event) != events.end()) {
             one.signalled = true;
+            one.status = one.overlapped->Internal;
+            one.moved = static_cast<std::uint32_t>(one.overlapped->InternalHigh);
+            const socket_info* const socket = find(one.handle);
+            if (socket == nullptr || socket->number != one.socket) { // nobody is left to ask for the result
+                never_asked.push_back(&one);
+            }
         }
     }
+    take_back_signalled(never_asked);
 }
 
-// What the program frees or uses again now it has taken back before: the result is in the OVERLAPPED.
+// What the program frees or uses again now it has taken back before. What was there then was kept: since then it may
+// have written there, or left the function whose variable it was.
 void recorder::take_back_signalled(const std::vector<const operation*>& operations) {
     for (const operation* const one : operations) {
         if (one->signalled && !one->gone) {
-            const std::uint32_t error = code_of(one->overlapped->Internal);
+            const std::uint32_t error = code_of(one->status);
+            world_.operations.at(one->number).gone = true;
             come_back(one->number, {.kind = record_kind::result,
                                     .result = error == 0 ? outcome::ok : outcome::failed,
                                     .error = error,
-                                    .bytes = static_cast<std::uint32_t>(one->overlapped->InternalHigh)});
+                                    .bytes = one->moved});
         }
     }
 }

@@ -62,9 +62,11 @@ struct operation {
     frame_mark frame{}; ///< of the first function to return whose local variables are lent; null when none are
     std::uint32_t local_address_bytes = 0; ///< AcceptEx: the room for each address
     std::uint32_t remote_address_bytes = 0;
-    int family = 0;         ///< AcceptEx: of the listening socket
-    bool signalled = false; ///< a wait has reported its event: the program knows that it has ended
-    bool gone = false;      ///< some of its memory was freed under it: nothing there may be read
+    int family = 0;           ///< AcceptEx: of the listening socket
+    bool signalled = false;   ///< a wait has reported its event: the program knows that it has ended
+    std::uint64_t status = 0; ///< signalled: what OVERLAPPED.Internal held then
+    std::uint32_t moved = 0;  ///< signalled: how many bytes it moved
+    bool gone = false;        ///< some of its memory was freed under it: nothing there may be read
 };
 
 /// A completion port.
