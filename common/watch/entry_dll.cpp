@@ -2,6 +2,7 @@
 
 #include "common/watch/watching.hpp"
 
+// [entry]
 BOOL WINAPI DllMain(HINSTANCE own, DWORD reason, void* process_ends) {
     switch (reason) {
     case DLL_PROCESS_ATTACH:
@@ -20,3 +21,4 @@ BOOL WINAPI DllMain(HINSTANCE own, DWORD reason, void* process_ends) {
     }
     return TRUE;
 }
+// [/entry]

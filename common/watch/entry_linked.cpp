@@ -20,6 +20,7 @@ void WINAPI thread_has_ended(void*) {
     iocp::watch::end_of_thread();
 }
 
+// [linked]
 class linked_watch {
 public:
     linked_watch() {
@@ -40,5 +41,6 @@ public:
 };
 
 IOCP_WATCH_EARLY const linked_watch instance;
+// [/linked]
 
 } // namespace

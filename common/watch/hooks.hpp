@@ -23,20 +23,32 @@ struct hooks_state {
 void install_hooks(recorder& record, HMODULE own, void (*near_the_end)(), void (*at_end)());
 
 // One part each, in hooks_*.cpp. They fill in what the real functions are.
+
+/// Winsock's calls that submit no overlapped operation.
 void replace_socket_functions(import_table& table);
+/// The calls that submit overlapped operations, ask for their results, or cancel them.
 void replace_overlapped_functions(import_table& table);
+/// Waits for events.
 void replace_wait_functions(import_table& table);
+/// Completion ports, and the handles that are closed.
 void replace_port_functions(import_table& table);
+/// Memory that is freed.
 void replace_memory_functions(import_table& table);
+/// Functions that are found at run time, DLLs that come later, and the end of the program.
 void replace_loader_functions(import_table& table);
 
 // Those of DLLs that a program may well load later; nothing happens to what is replaced already.
+
+/// free and realloc of the C runtimes that are there.
 void replace_memory_functions_of_runtimes(import_table& table);
+/// exit of the C runtimes that are there.
 void replace_exits_of_runtimes(import_table& table);
+/// AcceptEx and its like, where a program imports them from mswsock.dll.
 void replace_extension_functions(import_table& table);
 
-// A program may use either C runtime, and a DLL of its own the other one.
+/// How many C runtimes are looked after: a program may use either, and a DLL of its own the other one.
 constexpr int runtimes = 2;
+/// Their names.
 constexpr const wchar_t* runtime_dll[runtimes] = {L"msvcrt.dll", L"ucrtbase.dll"};
 
 /// Set by install_hooks before anything is replaced.

@@ -107,8 +107,8 @@ public:
     std::uint64_t now() const;
 
     /// Before and after a call that submits an overlapped operation. A success is immediate, an error may mean pending.
-    /// \param bytes how many at once; nothing where the program did not ask for them
     ticket submit(submission next);
+    /// \param bytes how many at once; nothing where the program did not ask for them
     void returned(const ticket& entered, bool immediate, std::optional<std::uint32_t> bytes, std::uint32_t error);
 
     /// After a socket was made.

@@ -20,12 +20,12 @@ public:
     reader& operator=(const reader&) = delete;
 
     /// Called with the recorder's lock held.
-    /// \param may_wait false where the loader's lock may be held
     virtual void take(const record& what) = 0;
     virtual void take(const finding& found) = 0;
 
     /// Called without the lock.
     /// \param urgent something exact was found, and the program may not live much longer
+    /// \param may_wait false where the loader's lock may be held
     virtual void settle(bool urgent, bool may_wait) = 0;
 };
 
