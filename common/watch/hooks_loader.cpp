@@ -100,6 +100,7 @@ void replace_exit(import_table& table) {
 void replace_exits_of_runtimes(import_table& table) {
     replace_exit<0>(table);
     replace_exit<1>(table);
+    replace_exit<2>(table);
 }
 
 void replace_loader_functions(import_table& table) {

@@ -117,6 +117,7 @@ void replace_memory_functions(import_table& table) {
 void replace_memory_functions_of_runtimes(import_table& table) {
     replace_runtime<0>(table);
     replace_runtime<1>(table);
+    replace_runtime<2>(table);
 }
 
 } // namespace iocp::watch
