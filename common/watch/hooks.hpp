@@ -46,10 +46,11 @@ void replace_exits_of_runtimes(import_table& table);
 /// AcceptEx and its like, where a program imports them from mswsock.dll.
 void replace_extension_functions(import_table& table);
 
-/// How many C runtimes are looked after: a program may use either, and a DLL of its own the other one.
-constexpr int runtimes = 2;
+/// How many C runtimes are looked after: a program may use one, and a DLL of its own another one; the last is
+/// that of Visual Studio's debug builds.
+constexpr int runtimes = 3;
 /// Their names.
-constexpr const wchar_t* runtime_dll[runtimes] = {L"msvcrt.dll", L"ucrtbase.dll"};
+constexpr const wchar_t* runtime_dll[runtimes] = {L"msvcrt.dll", L"ucrtbase.dll", L"ucrtbased.dll"};
 
 /// Set by install_hooks before anything is replaced.
 hooks_state& hooks();
