@@ -137,6 +137,8 @@ struct outputs::state {
     std::uint64_t done = 0;  // of those, written
     bool closed = false;     // nothing more is taken
     bool ended = false;      // everything is written, and the files are closed
+    std::uint64_t operations = 0;
+    std::uint64_t in_flight = 0;
     std::atomic<std::uint32_t> exact{0};
     std::atomic<std::uint32_t> heuristic{0};
     std::atomic<std::uint64_t> steps{0}; // of the writer, to see whether it gets on
@@ -155,13 +157,13 @@ struct outputs::state {
     std::string chrome_text;
     std::vector<item> batch;
     std::size_t next = 0; // in the batch
-    std::uint64_t operations = 0;
-    std::uint64_t in_flight = 0;
     std::uint64_t last_moment = 0;
     bool in_symbols = false;
 
     void open();
-    void take(item what);
+    void take(const record& what);
+    void take(const finding& found);
+    void put(item what);
     void run();
     void write_batch();
     void write(const record& what);
@@ -186,27 +188,42 @@ void outputs::state::open() {
     chrome_text = chrome_trace::begin;
 }
 
-void outputs::state::take(item what) {
+void outputs::state::take(const record& what) {
     const exclusive guard{lock};
     if (closed) {
         return;
     }
-    if (const auto* const found = std::get_if<finding>(&what)) {
-        exact += found->what->sure == certainty::exact ? 1 : 0;
-        heuristic += found->what->sure == certainty::heuristic ? 1 : 0;
-    } else {
-        closed = std::get<record>(what).kind == record_kind::end;
+    operations += what.kind == record_kind::submit ? 1 : 0;
+    in_flight += what.kind == record_kind::submit ? 1 : 0;
+    in_flight -= what.operation != 0 && what.back ? 1 : 0;
+    closed = what.kind == record_kind::end;
+    // Where only findings are written a copy of everything else, and a writer that wakes for it, would be half of what
+    // the watch costs.
+    if (closed || !how.quiet || !how.trace.empty()) {
+        put(what);
     }
+}
+
+void outputs::state::take(const finding& found) {
+    const exclusive guard{lock};
+    if (!closed) {
+        exact += found.what->sure == certainty::exact ? 1 : 0;
+        heuristic += found.what->sure == certainty::heuristic ? 1 : 0;
+        put(found);
+    }
+}
+
+// With the lock held. The writer sleeps only while there is nothing.
+void outputs::state::put(item what) {
     queue.push_back(std::move(what));
     ++taken;
-    ::WakeConditionVariable(&arrived);
+    if (queue.size() == 1) {
+        ::WakeConditionVariable(&arrived);
+    }
 }
 
 void outputs::state::write(const record& what) {
     last_moment = what.nanoseconds;
-    operations += what.kind == record_kind::submit ? 1 : 0;
-    in_flight += what.kind == record_kind::submit ? 1 : 0;
-    in_flight -= what.operation != 0 && what.back ? 1 : 0;
     if (!how.quiet) {
         people.tell(terminal_text, what);
     }
