@@ -107,11 +107,21 @@ std::string return_words(const record& returned, told_by told) {
     default:
         break;
     }
-    std::string words = "done at once" + moved_words(returned);
-    if (!returned.back && told == told_by::port) {
-        words.append(", packet to come");
-    } else if (!returned.back && told == told_by::routine) {
-        words.append(", routine to come");
+    if (returned.back) {
+        return "done at once" + moved_words(returned);
+    }
+    // The program may not have asked for the number of bytes: what it waits for will tell.
+    std::string words = "done at once";
+    words.append(returned.bytes == 0 ? "" : ", " + bytes_words(returned.bytes));
+    switch (told) {
+    case told_by::port:
+        return words + ", packet to come";
+    case told_by::event:
+        return words + ", result to be read";
+    case told_by::routine:
+        return words + ", routine to come";
+    case told_by::nothing:
+        break;
     }
     return words;
 }

@@ -148,7 +148,8 @@ void add_fields(json_object& line, const record& what) {
         break;
     case record_kind::returned:
         line.number("operation", what.operation).text("call", what.call).number("socket", what.socket);
-        add_outcome(line, what, what.result == outcome::immediate);
+        // Where the memory is not back the program may not have asked for the number, and 0 means nothing.
+        add_outcome(line, what, what.result == outcome::immediate && (what.back || what.bytes != 0));
         line.boolean("back", what.back);
         break;
     case record_kind::packet:
