@@ -1,4 +1,4 @@
-"""api: each symbol of common/ once, grouped by header, from Doxygen's XML by Breathe."""
+"""api: each symbol of common/ once, grouped by header, from Doxygen's XML by Breathe. The watch has a list of its own."""
 
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -13,6 +13,8 @@ from sphinx.util.docutils import SphinxDirective
 import sources
 
 log = logging.getLogger(__name__)
+# What is in a namespace below these is for its own header. (The watch's checks, iocp::watch::checks, have pages.)
+NAMESPACES = ("iocp", "iocp::watch")
 DIRECTIVES = {"class": "doxygenclass", "struct": "doxygenstruct", "function": "doxygenfunction",
               "typedef": "doxygentypedef", "enum": "doxygenenum", "variable": "doxygenvariable"}
 
@@ -51,26 +53,33 @@ def symbols(xml):
             continue
         compound = ElementTree.parse(xml / f"{entry.get('refid')}.xml").getroot().find("compounddef")
         name = compound.findtext("compoundname")
-        if entry.get("kind") == "namespace":
+        if entry.get("kind") == "namespace" and name in NAMESPACES:
             for member in compound.iter("memberdef"):
                 parameters = ", ".join(text_of(p.find("type")) for p in member.findall("param"))
                 add(member, member.get("kind"), f"{name}::{member.findtext('name')}", parameters)
-        elif compound.get("prot") == "public" and name.count("::") == 1:
+        elif entry.get("kind") != "namespace" and compound.get("prot") == "public" and name.rpartition("::")[0] in NAMESPACES:
             add(compound, entry.get("kind"), name)
     return found
 
 
 class Api(SphinxDirective):
-    """.. api:: a section for each header of common/"""
+    """.. api:: a section for each header of common/ but the watch's, or, with the argument `watch`, for those"""
+
+    optional_arguments = 1
 
     def run(self):
-        found = symbols(Path(self.config.breathe_projects["iocp"]))
-        for path in sources.program_files():
+        everything = symbols(Path(self.config.breathe_projects["iocp"]))
+        of_the_watch = bool(self.arguments)
+        if of_the_watch and self.arguments != ["watch"]:
+            raise self.error("api: it takes nothing, or the word watch")
+        found = {header: listed for header, listed in everything.items()
+                 if header.startswith("common/watch/") == of_the_watch}
+        for path in sources.watch_files() if of_the_watch else sources.program_files():
             self.env.note_dependency(str(path))
+        names = [name for listed in everything.values() for _, _, name, _, _ in listed]
         lines = []
         for header in sorted(found):
             listed = sorted(found[header])
-            names = [name for _, _, name, _, _ in listed]
             lines += [header, "-" * len(header), "", f".. doxygenfile:: {header}", "   :sections: briefdescription detaileddescription", ""]
             for line, kind, name, parameters, documented in listed:
                 if not documented:

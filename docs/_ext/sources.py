@@ -28,7 +28,7 @@ def folders(root=ROOT):
 
 # --- regions ----------------------------------------------------------------------------------------------------------
 
-MARKER = re.compile(r"^\s*// \[(?P<end>/?)(?P<name>[a-z][a-z0-9_]*)\]\s*$")
+MARKER = re.compile(r"^\s*// \[(?P<end>/?)(?P<name>[a-z][A-Za-z0-9_]*)\]\s*$")
 
 
 def regions(path, root=ROOT):
@@ -135,12 +135,13 @@ def is_skipped(condition, info):
 
 def check_files(root=ROOT):
     """All files with cases; the book depends on them."""
-    return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"),
-                   *root.glob("tests/probe/*.cpp"), *root.glob("tests/support/*.cpp"), root / "tests/support/chapter.hpp"])
+    return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"), *root.glob("tests/probe/*.cpp"),
+                   *root.glob("tests/watch/**/*.cpp"), *root.glob("tests/support/*.cpp"), root / "tests/support/chapter.hpp"])
 
 
 def checks(root=ROOT):
-    """All checks: "07" (or "common", "probe") to a list of (name, file, is it long), in the order of the sources."""
+    """All checks: "07" (or "common", "probe", "watch") to a list of (name, file, is it long), in the order of the
+    sources."""
     shared = [(path, cases(path)) for path in sorted(root.glob("tests/support/*.cpp"))]
     found = {}
     for number, folder in folders(root).items():
@@ -151,9 +152,9 @@ def checks(root=ROOT):
         found[number] = [(name, str(path.relative_to(root)), suite == "long")
                          for path, listed in [(own, cases(own)), *shared]
                          for name, suite, skip in listed if not is_skipped(skip, info)]
-    for group in ("common", "probe"):
+    for group in ("common", "probe", "watch"):
         found[group] = [(name, str(path.relative_to(root)), suite == "long")
-                        for path in sorted(root.glob(f"tests/{group}/*.cpp")) for name, suite, _ in cases(path)]
+                        for path in sorted(root.glob(f"tests/{group}/**/*.cpp")) for name, suite, _ in cases(path)]
     return found
 
 
@@ -167,8 +168,9 @@ POINTERS = {"LPFN_ACCEPTEX": "AcceptEx", "LPFN_GETACCEPTEXSOCKADDRS": "GetAccept
 
 
 def program_files(root=ROOT):
+    """The files whose calls have cards. The watch, which a reader need not understand, lists its own (watch.py)."""
     return sorted(path for folder in ("chapters", "common") for path in (root / folder).rglob("*")
-                  if path.suffix in (".cpp", ".hpp"))
+                  if path.suffix in (".cpp", ".hpp") and (root / "common/watch") not in path.parents)
 
 
 def used_names(root=ROOT):
@@ -221,3 +223,43 @@ def expectations(root=ROOT):
         elif cells[0]:
             rows[cells[0]] = dict(zip(numbers, cells[1:]))
     return explained, rows
+
+
+# --- the watch --------------------------------------------------------------------------------------------------------
+
+DECLARED = re.compile(r"\bcheck \w+\{\s*\"([a-z0-9-]+)\",\s*certainty::(\w+)\s*\}")
+REPLACED = re.compile(r"\breplace\(\s*[^,()]+,\s*\"(\w+)\"|\bhand_out_ours<LPFN_\w+>\(\s*place,\s*real\.(\w+)")
+
+
+def watch_files(root=ROOT):
+    return sorted(path for path in (root / "common/watch").rglob("*") if path.suffix in (".cpp", ".hpp"))
+
+
+def watch_checks(root=ROOT):
+    """What the watch looks after, as common/watch/check.hpp declares it: id to certainty."""
+    header = root / "common/watch/check.hpp"
+    return dict(DECLARED.findall(code(header))) if header.exists() else {}
+
+
+def watch_table(root=ROOT):
+    """tests/watch/checks.csv: id to its row."""
+    with open(root / "tests/watch/checks.csv", encoding="utf-8", newline="") as file:
+        return {row["id"]: row for row in csv.DictReader(file)}
+
+
+def watch_calls(root=ROOT):
+    """The Win32 functions that the watch calls itself: name to the files that do."""
+    found = {}
+    for path in watch_files(root):
+        for name in CALL.findall(code(path)):
+            found.setdefault(name, set()).add("/".join(path.relative_to(root / "common/watch").parts))
+    return found
+
+
+def watch_replaced(path, root=ROOT):
+    """The functions that a file of the watch replaces in the tables of the program, in the order of the source."""
+    try:
+        text = code(root / path)
+    except OSError:
+        raise Mistake(f"there is no file {path}") from None
+    return list(dict.fromkeys(first or second for first, second in REPLACED.findall(text)))
