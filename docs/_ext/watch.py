@@ -1,8 +1,8 @@
 """The pages of the watch.
 
 watch-check: the head of the section on a check. watch-tests: what proves it. watch-checks: all checks as a table.
-watch-calls: which Win32 functions the watch calls itself. watch-replaced: which ones it replaces. narrated: a part of a
-recorded narration. csv-columns: columns of a table of the sources.
+watch-calls: which Win32 functions the watch calls itself. watch-replaced: which ones it replaces. narrated: a recorded
+narration, or a part of it. trace-events: the format of the trace.
 
 A check that the watch declares and no page explains, and a call of its own that docs/watch/calls.csv does not link,
 are mistakes.
@@ -24,6 +24,7 @@ import sources
 
 log = logging.getLogger(__name__)
 CALLS = "docs/watch/calls.csv"
+SCHEMA = "tests/watch/trace_schema.csv"
 CERTAINTY = {"exact": "exact: it follows from the order of the calls that the program is wrong",
              "heuristic": "heuristic: it looks wrong, but there are right programs that do this",
              "info": "info: worth knowing, not wrong"}
@@ -61,7 +62,7 @@ class Head(SphinxDirective):
         self.env.watch_checks[name] = (self.env.docname, anchor, rule)
         fields = nodes.field_list(classes=["card"])
         fields += field("Rule", *text_with_literals(rule))
-        fields += field("Certainty", nodes.Text(CERTAINTY[declared[name]]))
+        fields += field("Level", nodes.Text(CERTAINTY[declared[name]]))
         if table[name]["linked_only"] == "yes":
             fields += field("Where", nodes.Text("only in a program that the watch is linked with"))
         fields += field("Tried on", nodes.literal("", f"tests/watch/programs/{table[name]['program']}.cpp"))
@@ -115,7 +116,7 @@ def table_of(titles, widths, rows):
 
     group += nodes.thead("", row([[nodes.Text(title)] for title in titles]))
     group += nodes.tbody("", *(row(cells) for cells in rows))
-    return nodes.table("", group, classes=["colwidths-given"])
+    return nodes.table("", group, classes=["colwidths-given", "fixed"])
 
 
 def fill_overview(app, doctree, docname):
@@ -129,7 +130,7 @@ def fill_overview(app, doctree, docname):
                 uri = app.builder.get_relative_uri(docname, page) + "#" + anchor
                 link = nodes.reference("", "", nodes.literal("", name), internal=True, refuri=uri)
                 rows.append([[link], [nodes.Text(sure)], text_with_literals(rule)])
-        placeholder.replace_self(table_of(["Check", "Certainty", "Rule"], [30, 14, 56], rows))
+        placeholder.replace_self(table_of(["Check", "Level", "Rule"], [34, 20, 46], rows))
 
 
 class Calls(SphinxDirective):
@@ -211,7 +212,7 @@ class Narrated(SphinxDirective):
         if "from" in self.options:
             first = self.find(path, lines, 0, self.options["from"])
             last = self.find(path, lines, first, self.options["to"]) if "to" in self.options else first
-            lines = [line for line in lines[first:last + 1] if line[0] in "|!"]
+            lines = [line for line in lines[first:last + 1] if line[0] == "!"]
             result += narrated_lines("", lines=lines)
             return [result]
         titles = [text for mark, text in lines if mark == "="]
@@ -226,7 +227,7 @@ class Narrated(SphinxDirective):
 
     def find(self, path, lines, start, pattern):
         for number in range(start, len(lines)):
-            if lines[number][0] in "|!" and re.search(pattern, lines[number][1]):
+            if lines[number][0] == "!" and re.search(pattern, lines[number][1]):
                 return number
         raise self.error(f"narrated: docs/recorded/{path.name} has no line that matches '{pattern}' there")
 
@@ -264,36 +265,28 @@ def visit_text(self, node):
     raise nodes.SkipNode
 
 
-class Columns(SphinxDirective):
-    """.. csv-columns:: tests/watch/trace_schema.csv, with :columns: NAME, NAME and :where: COLUMN=VALUE"""
-
-    required_arguments = 1
-    option_spec = {"columns": directives.unchanged_required, "titles": directives.unchanged_required,
-                   "widths": directives.positive_int_list, "where": directives.unchanged_required,
-                   "group": directives.unchanged_required}
+class TraceEvents(SphinxDirective):
+    """.. trace-events:: the format of the trace, from tests/watch/trace_schema.csv"""
 
     def run(self):
-        path = sources.ROOT / self.arguments[0]
+        path = sources.ROOT / SCHEMA
         self.env.note_dependency(str(path))
-        try:
-            with open(path, encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
-        except OSError:
-            raise self.error(f"csv-columns: there is no file {self.arguments[0]}") from None
-        wanted = [name.strip() for name in self.options["columns"].split(",")]
-        for name in [*wanted, *filter(None, [self.options.get("group")])]:
-            if not rows or name not in rows[0]:
-                raise self.error(f"csv-columns: {self.arguments[0]} has no column '{name}'")
-        titles = [title.strip() for title in self.options.get("titles", self.options["columns"]).split(",")]
-        body, previous = [], None
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        table = table_of(["Field", "Type", "Meaning"], [24, 28, 48], [])
+        body, event = next(table.findall(nodes.tbody)), None
         for row in rows:
-            cells = [[nodes.Text(row[name] or "")] for name in wanted]
-            for index, name in enumerate(wanted):
-                if name == self.options.get("group"):
-                    cells[index] = [] if row[name] == previous else [nodes.strong("", row[name])]
-                    previous = row[name]
-            body.append(cells)
-        return [table_of(titles, self.options.get("widths", [100 // len(wanted)] * len(wanted)), body)]
+            if row["event"] != event:
+                event = row["event"]
+                title = nodes.paragraph("", "", nodes.strong("", event))
+                if not row["field"]:
+                    title += nodes.Text(": " + row["meaning"])
+                body += nodes.row("", nodes.entry("", title, morecols=2))
+            if row["field"]:
+                when = {"yes": "", "no": ", perhaps"}.get(row["required"], f", when {row['required']}")
+                cells = [[nodes.literal("", row["field"])], [nodes.Text(row["type"] + when)], [nodes.Text(row["meaning"])]]
+                body += nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
+        return [table]
 
 
 def start(app):
@@ -318,7 +311,7 @@ def setup(app):
     app.add_node(narrated_lines, html=(visit_html, None), text=(visit_text, None))
     app.add_css_file("watch.css")
     for name, directive in {"watch-check": Head, "watch-tests": Tests, "watch-checks": Overview, "watch-calls": Calls,
-                            "watch-replaced": Replaced, "narrated": Narrated, "csv-columns": Columns}.items():
+                            "watch-replaced": Replaced, "narrated": Narrated, "trace-events": TraceEvents}.items():
         app.add_directive(name, directive)
     app.connect("builder-inited", start)
     app.connect("env-purge-doc", purge)
