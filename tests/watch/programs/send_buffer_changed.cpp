@@ -27,7 +27,7 @@ void wrong() {
     const pair sockets;
     const iocp::unique_handle port = port_of(sockets);
     send(sockets.ours);
-    std::strcpy(room, "next message"); // WSASend has returned, but it is the packet that tells
+    std::memcpy(room, "next message", sizeof "next message"); // WSASend has returned, but it is the packet that tells
     // here: seen when the packet is dequeued
     dequeue(port);
 }
@@ -39,7 +39,7 @@ void right() {
     const iocp::unique_handle port = port_of(sockets);
     send(sockets.ours);
     dequeue(port);
-    std::strcpy(room, "next message");
+    std::memcpy(room, "next message", sizeof "next message");
 }
 // [/right]
 
