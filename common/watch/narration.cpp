@@ -191,7 +191,7 @@ bool narration::is_wanted(const record& what) const {
     const auto named = [this](std::uint32_t socket) {
         return std::find(only_.begin(), only_.end(), socket) != only_.end();
     };
-    if (only_.empty() || named(what.socket) || named(what.accept_socket)) {
+    if (only_.empty() || what.kind == record_kind::start || named(what.socket) || named(what.accept_socket)) {
         return true;
     }
     const auto accept = accepts_.find(what.operation);
@@ -300,8 +300,10 @@ void narration::tell_end(std::string& to, const record& what) {
         }
     } else if (what.result == outcome::incomplete) {
         one.outcome = "not yet: " + error_words(what.error);
+    } else if (what.operation == 0) {
+        one.outcome.append(", already back");
     }
-    if (const auto accept = accepts_.find(what.operation); accept != accepts_.end() && !one.failed) {
+    if (const auto accept = accepts_.find(what.operation); accept != accepts_.end() && one.back && !one.failed) {
         join(one.more, "client " + marked('s', accept->second));
     }
     print(to, one);

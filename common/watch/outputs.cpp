@@ -239,12 +239,13 @@ void outputs::state::write(const finding& found) {
     if (!how.quiet) {
         people.tell_call_of(terminal_text, found.thread);
     }
-    write_out(); // looking symbols up may take a while
+    report(terminal_text, found, how.colour);
+    write_out(); // looking symbols up may take a while, and the program may not live as long
     in_symbols = true;
     const std::vector<frame> here = names.frames(found.here);
     const std::vector<frame> submitted = names.frames(found.submitted);
     in_symbols = false;
-    report(terminal_text, found, here, submitted, how.colour);
+    report_places(terminal_text, here, submitted);
     if (lines_file.is_open()) {
         lines.add(lines_text, found, here, submitted);
     }

@@ -262,6 +262,7 @@ TEST_CASE("only some sockets are told of and everything is in the trace") {
     settings narrow;
     narrow.only = {2};
     const written all = written_by(narrow, tell_all);
+    CHECK(all.error.starts_with("watch: echo.exe"));
     CHECK(has(all.error, "AcceptEx     pending")); // s2 is what it is for
     CHECK(has(all.error, "AcceptEx: success"));
     CHECK(has(all.error, "WSASend"));
