@@ -14,7 +14,7 @@ language = "en"
 
 extensions = ["regions", "checks", "cards", "expectations", "markers", "recorded", "contents", "errors", "watch", "api", "offline", "breathe", "sphinx_copybutton"]
 if (HERE / "_ext/lanes.py").exists():
-    extensions.append("lanes")
+    extensions += ["lanes", "run_figure"]
 
 exclude_patterns = ["_ext", "_static", "recorded", "*.inc"]
 primary_domain = "cpp"

@@ -52,18 +52,23 @@ class Lanes(SphinxDirective):
     has_content = True
 
     def run(self):
-        inline, messages = self.state.inline_text(self.arguments[0], self.lineno)
-        title = lanes_title(self.arguments[0], "", *inline)
+        title, messages = self.title(self.arguments[0])
         figure, problems = lanes_model.parse(title.astext(), self.content)
-        if problems:
-            return self._report(problems)
+        return self._report(problems) if problems else [self.shown(title, figure), *messages]
+
+    def title(self, text):
+        inline, messages = self.state.inline_text(text, self.lineno)
+        return lanes_title(text, "", *inline), messages
+
+    def shown(self, title, figure):
+        """The node of a figure."""
         node = lanes_figure("", title, self._words(figure), classes=self.options.get("class", []))
         node["figure"] = figure
         self.set_source_info(node)
         self.add_name(node)
         if not node["ids"]:
             self.state.document.set_id(node)
-        return [node, *messages]
+        return node
 
     def _report(self, problems):
         for index, text in problems:

@@ -355,5 +355,5 @@ def _the_list(labels) -> str:
 
 def _verb(labels: list[str], words: str) -> str:
     one, many = words.split("|")
-    plural = len(labels) > 1 or re.search(r"[^s's]s$", labels[0])
+    plural = len(labels) > 1 or " and " in labels[0] or re.search(r"[^s's]s$", labels[0])
     return many if plural else one
