@@ -125,6 +125,11 @@ struct seen {
     std::size_t memory_back = 0; // of operations: by a packet, or with the return of the call
     std::string findings;        // their lines
     std::string last;            // the last line
+
+    std::size_t times(const std::string& event) const {
+        const auto found = events.find('"' + event + '"');
+        return found == events.end() ? 0 : found->second;
+    }
 };
 
 seen count(const std::filesystem::path& trace) {
@@ -231,7 +236,8 @@ void check_alone(const wchar_t* program) {
     CHECK(running.err().empty());
 }
 
-void check_under_the_watch(const wchar_t* program) {
+// Returns what the trace tells.
+seen check_under_the_watch(const wchar_t* program) {
     const scratch_file trace(std::wstring(program) + L".trace");
     peer running(program, {L"--strict", L"--quiet", L"--trace", trace.path().wstring()});
     load(running.where());
@@ -239,7 +245,7 @@ void check_under_the_watch(const wchar_t* program) {
     CHECK_MESSAGE(running.err().empty(), running.err());
 
     // Without this a watch that sees nothing would pass.
-    const seen all = count(trace.path());
+    seen all = count(trace.path());
     std::string counted;
     for (const auto& [event, times] : all.events) {
         counted += event + ' ' + std::to_string(times) + ' ';
@@ -248,22 +254,19 @@ void check_under_the_watch(const wchar_t* program) {
     INFO("the trace: ", counted);
     INFO("its last line: ", all.last);
     CHECK_MESSAGE(all.findings.empty(), all.findings);
-    const auto times = [&all](const char* event) {
-        const auto found = all.events.find(event);
-        return found == all.events.end() ? 0 : found->second;
-    };
     // At least: an accept for each client, and a receive and a send for each message of a burst that came by itself.
     constexpr std::size_t clients = 50 + 300 + 20 + 4 + 300 + 150;
-    CHECK(times("\"submit\"") > 3 * clients);
-    CHECK(times("\"return\"") == times("\"submit\""));
-    CHECK(all.packets_of_operations > clients);
+    CHECK(all.times("submit") > 3 * clients);
+    CHECK(all.times("return") == all.times("submit"));
+    CHECK(all.packets_of_operations > 100);
     // What was submitted came back, one way or the other, but for what was in flight when the program ended.
-    CHECK(all.memory_back <= times("\"submit\""));
-    CHECK(all.memory_back + 10 > times("\"submit\""));
+    CHECK(all.memory_back <= all.times("submit"));
+    CHECK(all.memory_back + 10 > all.times("submit"));
     CHECK(member(all.last, "event") == "\"end\"");
     CHECK(member(all.last, "exact") == "0");
     CHECK(member(all.last, "heuristic") == "0");
     CHECK(std::filesystem::file_size(trace.chrome()) > 100'000);
+    return all;
 }
 
 // Nobody reads what the watch tells as fast as it happens, and all the same the program does what it always does.
@@ -293,7 +296,9 @@ TEST_CASE("without the watch Asio's echo server serves every kind of client") {
 }
 
 TEST_CASE("under the watch Asio's echo server does the same and nothing is found") {
-    check_under_the_watch(L"asio_echo.exe");
+    const seen all = check_under_the_watch(L"asio_echo.exe");
+    // Asio posts itself packets with an OVERLAPPED that was in flight before.
+    CHECK(all.times("post") > 0);
 }
 
 TEST_CASE("while the watch narrates Asio's echo server serves clients") {
@@ -307,7 +312,10 @@ TEST_CASE("without the watch Go's echo server serves every kind of client") {
 }
 
 TEST_CASE("under the watch Go's echo server does the same and nothing is found") {
-    check_under_the_watch(L"go_echo.exe");
+    const seen all = check_under_the_watch(L"go_echo.exe");
+    // Go asks for no packet where a call succeeds at once.
+    CHECK(all.times("skip_mode") > 700);
+    CHECK(all.packets_of_operations < all.times("submit"));
 }
 
 TEST_CASE("while the watch narrates Go's echo server serves clients") {
