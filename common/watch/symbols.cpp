@@ -282,6 +282,11 @@ std::vector<frame> symbols::frames(const call_stack& addresses) {
         if (home.foreign) {
             continue;
         }
+        // A function that tells the system nothing of its frame, as those of Go do not, hides who has called it: what
+        // follows are other words of the stack.
+        if (home.base == 0 && !found.empty()) {
+            break;
+        }
         std::vector<level> levels;
         if (home.base != 0 && start()) {
             levels = levels_at(process_, address);
