@@ -16,7 +16,7 @@ namespace {
 // [read]
 void read_until_closed(SOCKET socket) {
     char room[64];
-    // inside
+    // inside this call until something comes
     while (::recv(socket, room, sizeof room, 0) > 0) {
     }
 }
@@ -30,7 +30,7 @@ void wrong() {
     // here: to wake the reader
     check(::closesocket(std::exchange(sockets.ours, INVALID_SOCKET)) == 0, "closesocket");
     reader.let_go();
-    check(::shutdown(sockets.theirs, SD_SEND) == 0, "shutdown"); // should the close not have ended its recv
+    ::shutdown(sockets.theirs, SD_SEND); // should the close not have ended its recv
 }
 // [/wrong]
 

@@ -17,7 +17,7 @@ void read_word(SOCKET socket) {
     WSABUF buffer{sizeof room, room};
     DWORD bytes = 0;
     DWORD flags = 0;
-    // inside
+    // inside this call until a word has come
     check(::WSARecv(socket, &buffer, 1, &bytes, &flags, nullptr, nullptr) == 0, "WSARecv");
 }
 

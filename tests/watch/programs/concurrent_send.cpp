@@ -22,7 +22,7 @@ void send_report(SOCKET socket) {
     std::vector<char> report(report_size);
     WSABUF buffer{report_size, report.data()};
     DWORD sent = 0;
-    // inside
+    // inside this call until all of it is on its way
     check(::WSASend(socket, &buffer, 1, &sent, 0, nullptr, nullptr) == 0, "WSASend");
 }
 

@@ -15,7 +15,7 @@ void work(const HANDLE port) {
     OVERLAPPED_ENTRY packets[8];
     ULONG count = 0;
     constexpr BOOL alertable = TRUE;
-    // inside
+    // inside this call until a packet comes
     ::GetQueuedCompletionStatusEx(port, packets, 8, &count, patience_ms, alertable);
 }
 // [/worker]
