@@ -137,6 +137,7 @@ struct outputs::state {
     std::uint64_t done = 0;  // of those, written
     bool closed = false;     // nothing more is taken
     bool ended = false;      // everything is written, and the files are closed
+    bool released = false;   // nobody will ask any more
     std::uint64_t operations = 0;
     std::uint64_t in_flight = 0;
     std::atomic<std::uint32_t> exact{0};
@@ -319,9 +320,14 @@ void outputs::state::run() {
         ::WakeAllConditionVariable(&written);
     }
     conclude();
-    const exclusive guard{lock};
+    exclusive guard{lock};
     ended = true;
     ::WakeAllConditionVariable(&written);
+    // The process ends next, and this thread with it. If it ended by itself at the same moment, now and then Wine 8.0
+    // would take the whole process down with a segmentation fault.
+    while (!released) {
+        guard.wait(arrived);
+    }
 }
 
 void outputs::state::wait_for_end() {
@@ -382,6 +388,9 @@ outputs::outputs(settings wanted) : state_(std::make_shared<state>(std::move(wan
 
 outputs::~outputs() {
     state_->wait_for_end();
+    const exclusive guard{state_->lock};
+    state_->released = true;
+    ::WakeConditionVariable(&state_->arrived);
 }
 
 void outputs::take(const record& happened) {
