@@ -57,7 +57,8 @@ def symbols(xml):
             for member in compound.iter("memberdef"):
                 parameters = ", ".join(text_of(p.find("type")) for p in member.findall("param"))
                 add(member, member.get("kind"), f"{name}::{member.findtext('name')}", parameters)
-        elif entry.get("kind") != "namespace" and compound.get("prot") == "public" and name.rpartition("::")[0] in NAMESPACES:
+        elif (entry.get("kind") != "namespace" and compound.get("prot") == "public"
+              and name.rpartition("::")[0] in NAMESPACES):
             add(compound, entry.get("kind"), name)
     return found
 

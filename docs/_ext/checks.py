@@ -31,7 +31,8 @@ class Test(SphinxRole):
         except sources.Mistake as mistake:
             return self.wrong(str(mistake))
         if not colon or group not in known:
-            return self.wrong(f"{self.text!r} does not begin with a chapter, as in '07: ', or with 'common: ', 'probe: ' or 'watch: '")
+            return self.wrong(f"{self.text!r} does not begin with a chapter, as in '07: ', or with 'common: ', 'probe: ' "
+                              "or 'watch: '")
         if name not in {listed for listed, _, _ in known[group]}:
             nearest = [f"{g}: {name}" for g in known for listed, _, _ in known[g] if listed == name]
             hint = f"; there is '{nearest[0]}'" if nearest else ""

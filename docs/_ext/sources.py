@@ -136,7 +136,8 @@ def is_skipped(condition, info):
 def check_files(root=ROOT):
     """All files with cases; the book depends on them."""
     return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"), *root.glob("tests/probe/*.cpp"),
-                   *root.glob("tests/watch/**/*.cpp"), *root.glob("tests/support/*.cpp"), root / "tests/support/chapter.hpp"])
+                   *root.glob("tests/watch/**/*.cpp"), *root.glob("tests/support/*.cpp"),
+                   root / "tests/support/chapter.hpp"])
 
 
 def checks(root=ROOT):

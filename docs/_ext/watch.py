@@ -32,7 +32,8 @@ CERTAINTY = {"exact": "exact: it follows from the order of the calls that the pr
 
 def text_with_literals(text):
     """Inline nodes of a text in which names stand in ``double backquotes``."""
-    return [nodes.literal("", part) if index % 2 else nodes.Text(part) for index, part in enumerate(text.split("``")) if part]
+    return [nodes.literal("", part) if index % 2 else nodes.Text(part)
+            for index, part in enumerate(text.split("``")) if part]
 
 
 def field(name, *content):
