@@ -14,7 +14,7 @@ struct options {
     std::filesystem::path ctrl_c;              ///< the helper ctrl_c.exe, always beside the test program
     std::vector<std::wstring> extra_arguments; ///< given to every server that is started
     bool own_program = false;                  ///< `--program` was given: a reader's own server is tested
-    bool watched = false;                      ///< the server that has the watch in it is tested, and the watch is strict
+    bool watched = false; ///< the server that has the watch in it is tested, and the watch is strict
 };
 
 /// Set once by main().
