@@ -1,0 +1,98 @@
+// The rules, with the recorder told by hand what happens in which order: an order that threads would reach by chance
+// only.
+
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+#include "common/watch/recorder.hpp"
+#include "common/watch/rules.hpp"
+
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace iocp;
+
+class noted final : public watch::reader {
+public:
+    void take(const watch::record&) override {}
+    void take(const watch::finding& found) override { ids.emplace_back(found.what->id); }
+    void settle(bool, bool) override {}
+
+    std::vector<std::string> ids;
+};
+
+// A socket on a port, and a thread that is inside WSARecv on it: it has submitted, and has not returned.
+struct scene {
+    scene() {
+        record.made_socket("WSASocketW", socket, AF_INET, 0);
+        record.made_port(port);
+        record.associated(reinterpret_cast<HANDLE>(socket), port, 1);
+        std::thread([this] {
+            inside = record.submit({.call = "WSARecv", .handle = socket, .overlapped = &overlapped});
+        }).join();
+    }
+
+    void dequeue() { record.dequeued(port, 1, &overlapped, 0, 0); }
+
+    noted said{};
+    watch::rules rules{said, false};
+    watch::recorder record{rules, false};
+    SOCKET socket = 500; // no call is made with these
+    HANDLE port = reinterpret_cast<HANDLE>(std::uintptr_t{600});
+    OVERLAPPED overlapped{};
+    watch::ticket inside{};
+};
+
+} // namespace
+
+TEST_CASE("a socket may be closed by the thread that has the packet of a receive whose submit has not returned") {
+    scene here;
+    here.dequeue();
+    here.record.closing("closesocket", here.socket);
+    here.record.returned(here.inside, false, std::nullopt, WSA_IO_PENDING);
+    CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("a socket may not be closed while a receive is being submitted whose packet nobody has") {
+    scene here;
+    here.record.closing("closesocket", here.socket);
+    CHECK(here.said.ids == std::vector<std::string>{"close-during-call"});
+}
+
+TEST_CASE("the thread that has the packet may receive again before the first submit has returned") {
+    scene here;
+    here.dequeue();
+    const watch::ticket next =
+        here.record.submit({.call = "WSARecv", .handle = here.socket, .overlapped = &here.overlapped});
+    here.record.returned(here.inside, false, std::nullopt, WSA_IO_PENDING);
+    here.record.returned(next, false, std::nullopt, WSA_IO_PENDING);
+    CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("a receive that is submitted while another thread submits one is named and so is its OVERLAPPED") {
+    scene here;
+    here.record.submit({.call = "WSARecv", .handle = here.socket, .overlapped = &here.overlapped});
+    CHECK(here.said.ids == std::vector<std::string>{"concurrent-receive", "overlapped-reused"});
+}
+
+TEST_CASE("a packet that was posted with the OVERLAPPED of an operation in flight does not bring that back") {
+    scene here;
+    here.overlapped.Internal = 0x103; // STATUS_PENDING
+    here.record.post(here.port, 7, 8, &here.overlapped);
+    here.record.dequeued(here.port, 8, &here.overlapped, 7, 0);
+    here.record.submit({.call = "WSASend", .handle = here.socket, .overlapped = &here.overlapped});
+    CHECK(here.said.ids == std::vector<std::string>{"overlapped-reused"});
+}
+
+TEST_CASE("a socket that gets the handle value of a closed one is another socket") {
+    scene here;
+    here.dequeue();
+    here.record.closing("closesocket", here.socket);
+    here.record.made_socket("WSASocketW", here.socket, AF_INET, 0);
+    here.record.returned(here.inside, false, std::nullopt, WSA_IO_PENDING);
+    here.record.closing("closesocket", here.socket);
+    CHECK(here.said.ids.empty());
+}
