@@ -118,7 +118,7 @@ void look_at(client& c) {
 // [/look]
 
 // [accept]
-void accept_all(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
+void accept_one(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
     // [reset]
     // The same as above in two calls. Both come before accept(), which arms FD_ACCEPT again: a client that comes after
     // that sets an event that nobody resets any more.
@@ -130,21 +130,20 @@ void accept_all(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
         iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
     }
     // [/reset]
-    while (clients.size() < max_clients) {
-        try {
-            iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
-            if (!socket) {
-                const int code = ::WSAGetLastError();
-                if (code != WSAEWOULDBLOCK) {
-                    iocp::report(code, "accept");
-                }
-                return; // accept() has armed FD_ACCEPT again
+    // One client for each time that the event was set: when more of them wait, accept() has it set again at once.
+    try {
+        iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
+        if (!socket) {
+            const int code = ::WSAGetLastError();
+            if (code != WSAEWOULDBLOCK) { // that one has left while it waited
+                iocp::report(code, "accept");
             }
-            iocp::send_without_delay(socket.get());
-            clients.emplace_back(std::move(socket));
-        } catch (const iocp::call_error& problem) {
-            std::fprintf(stderr, "%s\n", problem.what());
+            return;
         }
+        iocp::send_without_delay(socket.get());
+        clients.emplace_back(std::move(socket));
+    } catch (const iocp::call_error& problem) {
+        std::fprintf(stderr, "%s\n", problem.what());
     }
 }
 // [/accept]
@@ -193,7 +192,7 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
         }
         std::erase_if(clients, [](const client& c) { return c.finished; });
         if (is_signalled(listener_event.get()) && clients.size() < max_clients) {
-            accept_all(listener, listener_event.get(), clients);
+            accept_one(listener, listener_event.get(), clients);
         }
         // [/round]
     }

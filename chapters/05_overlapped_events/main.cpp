@@ -166,29 +166,27 @@ void start(connection& c) {
 }
 // [/start]
 
-// [accept_all]
-void accept_all(SOCKET listener, WSAEVENT event, std::list<connection>& connections) {
+// [accept_one]
+void accept_one(SOCKET listener, WSAEVENT event, std::list<connection>& connections) {
     WSANETWORKEVENTS seen{};
     if (::WSAEnumNetworkEvents(listener, event, &seen) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
     }
-    while (connections.size() < max_clients) {
-        iocp::unique_socket socket{::accept(listener, nullptr, nullptr)}; // overlapped, as its listener is
-        if (!socket) {
-            const int code = ::WSAGetLastError();
-            if (code != WSAEWOULDBLOCK) {
-                iocp::report(code, "accept");
-            }
-            return;
+    iocp::unique_socket socket{::accept(listener, nullptr, nullptr)}; // overlapped, as its listener is
+    if (!socket) {
+        const int code = ::WSAGetLastError();
+        if (code != WSAEWOULDBLOCK) {
+            iocp::report(code, "accept");
         }
-        try {
-            guarded(connections.emplace_back(std::move(socket)), start);
-        } catch (const iocp::call_error& problem) { // no event for it: one client less
-            std::fprintf(stderr, "%s\n", problem.what());
-        }
+        return;
+    }
+    try {
+        guarded(connections.emplace_back(std::move(socket)), start);
+    } catch (const iocp::call_error& problem) { // no event for it: one client less
+        std::fprintf(stderr, "%s\n", problem.what());
     }
 }
-// [/accept_all]
+// [/accept_one]
 // [/accept]
 
 // [loop]
@@ -226,7 +224,7 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
         }
         std::erase_if(connections, [](const connection& c) { return c.finished; });
         if (connections.size() < max_clients && iocp::is_signalled(listener_event.get())) {
-            accept_all(listener, listener_event.get(), connections);
+            accept_one(listener, listener_event.get(), connections);
         }
         // [/round]
     }

@@ -19,6 +19,9 @@ std::vector<std::wstring> with_short_grace() {
     return chapter.finishes_echoes ? std::vector<std::wstring>{L"--grace", L"1"} : std::vector<std::wstring>{};
 }
 
+// Clients that come and are gone at once. A mistake in how the next accept is armed shows when one comes just then.
+constexpr int many_comings = 200;
+
 // A server that a client has been unkind to serves the next one, and then ends as it should.
 void check_survived(server& running) {
     check_serves(running);
@@ -193,7 +196,7 @@ TEST_CASE("after a client that resets in the middle the next one is served") {
 TEST_CASE("after clients that connect and leave the next one is served") {
     server running;
     CHECK(expect("after connect and leave").what == outcome::served);
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < many_comings; ++i) {
         client(running.where()).close();
     }
     check_survived(running);
@@ -202,7 +205,7 @@ TEST_CASE("after clients that connect and leave the next one is served") {
 TEST_CASE("after clients that connect and reset the next one is served") {
     server running;
     CHECK(expect("after connect and reset").what == outcome::served);
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < many_comings; ++i) {
         client(running.where()).reset();
     }
     check_survived(running);
