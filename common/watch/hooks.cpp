@@ -16,6 +16,8 @@ void install_hooks(recorder& record, HMODULE own, void (*near_the_end)(), void (
     state.table = new import_table; // for as long as the process lives: its functions may be called at the very end
     replace_socket_functions(*state.table);
     replace_overlapped_functions(*state.table);
+    replace_ioctl(*state.table);
+    replace_result_functions(*state.table);
     replace_wait_functions(*state.table);
     replace_port_functions(*state.table);
     replace_memory_functions(*state.table);

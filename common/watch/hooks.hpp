@@ -26,8 +26,12 @@ void install_hooks(recorder& record, HMODULE own, void (*near_the_end)(), void (
 
 /// Winsock's calls that submit no overlapped operation.
 void replace_socket_functions(import_table& table);
-/// The calls that submit overlapped operations, ask for their results, or cancel them.
+/// The calls that send and receive.
 void replace_overlapped_functions(import_table& table);
+/// WSAIoctl, and the extension functions that it hands out.
+void replace_ioctl(import_table& table);
+/// The calls that ask for results, or cancel.
+void replace_result_functions(import_table& table);
 /// Waits for events.
 void replace_wait_functions(import_table& table);
 /// Completion ports, and the handles that are closed.

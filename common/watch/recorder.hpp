@@ -183,6 +183,7 @@ private:
     moment at(const thread_info& thread) const;
     void come_back(std::uint64_t number, record what);
     void leave_socket(const ticket& entered);
+    std::uint32_t code_of(ULONG_PTR status) const;
     void take_back_signalled(const std::vector<const operation*>& operations);
     void take_back_all_signalled();
     void take_back_orphans(std::uint32_t thread);
@@ -190,6 +191,7 @@ private:
     listener& told_;
     bool hash_sends_;
     mutable SRWLOCK lock_ = SRWLOCK_INIT;
+    ULONG(WINAPI* to_code_)(LONG status); ///< RtlNtStatusToDosError
     world world_;
     std::uint64_t frequency_ = 0;
     std::uint64_t began_ = 0;

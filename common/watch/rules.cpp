@@ -1,5 +1,7 @@
 #include "common/watch/rules.hpp"
 
+#include "common/watch/stack.hpp"
+
 #include <array>
 #include <charconv>
 #include <string_view>
@@ -9,13 +11,6 @@ namespace iocp::watch {
 namespace {
 
 constexpr std::size_t findings_at_most = 200; // of different places: whoever has more has enough to read
-
-// RtlCaptureStackBackTrace leaves what it does not fill.
-call_stack where_we_are() {
-    call_stack frames{};
-    ::RtlCaptureStackBackTrace(0, static_cast<DWORD>(frames.size()), frames.data(), nullptr);
-    return frames;
-}
 
 std::string hex(std::uintptr_t value) {
     std::array<char, 2 * sizeof(value)> digits{};
@@ -84,7 +79,7 @@ void rules::say(const check& what, const moment& at, const operation* one, std::
             .text = std::move(text),
             .operation = one == nullptr ? 0 : one->number,
             .socket = socket,
-            .here = where_we_are(),
+            .here = capture_stack(),
             .submitted = one == nullptr ? call_stack{} : one->submitted});
 }
 

@@ -48,9 +48,14 @@ def visit_html(self, node):
         if mark == "$":
             shown = f'<span class="prompt">$ </span>{shown}'
         lines.append(f'<span class="{KINDS[mark]}">{shown}</span>\n')
+    write_terminal(self, lines)
+    raise nodes.SkipNode
+
+
+def write_terminal(self, lines):
+    """`lines`: HTML, each with its end."""
     self.body.append('<div class="highlight-text no-copy notranslate"><div class="highlight"><pre tabindex="0">'
                      + "".join(lines) + "</pre></div></div>\n")
-    raise nodes.SkipNode
 
 
 def visit_text(self, node):

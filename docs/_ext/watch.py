@@ -20,6 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_id
 
 import checks
+import recorded
 import sources
 
 log = logging.getLogger(__name__)
@@ -253,16 +254,7 @@ def visit_html(self, node):
             kind = {"$": "typed", ">": "typed", "^": "key", "|": "stdout", "!": "stderr"}[mark]
         prompt = '<span class="prompt">$ </span>' if mark == "$" else ""
         lines.append(f'<span class="{kind}">{prompt}{shown}</span>\n')
-    self.body.append('<div class="highlight-text no-copy notranslate"><div class="highlight"><pre tabindex="0">'
-                     + "".join(lines) + "</pre></div></div>\n")
-    raise nodes.SkipNode
-
-
-def visit_text(self, node):
-    self.new_state()
-    for mark, text in node["lines"]:
-        self.add_text(("$ " if mark == "$" else "") + text + "\n")
-    self.end_state(wrap=False)
+    recorded.write_terminal(self, lines)
     raise nodes.SkipNode
 
 
@@ -309,7 +301,7 @@ def check_all(app, env):
 
 
 def setup(app):
-    app.add_node(narrated_lines, html=(visit_html, None), text=(visit_text, None))
+    app.add_node(narrated_lines, html=(visit_html, None), text=(recorded.visit_text, None))
     app.add_css_file("watch.css")
     for name, directive in {"watch-check": Head, "watch-tests": Tests, "watch-checks": Overview, "watch-calls": Calls,
                             "watch-replaced": Replaced, "narrated": Narrated, "trace-events": TraceEvents}.items():

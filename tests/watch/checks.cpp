@@ -401,6 +401,14 @@ TEST_CASE("acceptex-short-address lets an AcceptEx with room for IPv6 pass") {
     check_silent("acceptex-short-address", "right inet6");
 }
 
+TEST_CASE("acceptex-short-address names an AcceptEx that the program imports and does not ask WSAIoctl for") {
+    check_named("acceptex-short-address", "wrong import");
+}
+
+TEST_CASE("acceptex-short-address lets an imported AcceptEx with room enough pass") {
+    check_silent("acceptex-short-address", "right import");
+}
+
 TEST_CASE("accept-context-missing names shutdown of an accepted socket without its context") {
     check_named("accept-context-missing", "wrong");
 }

@@ -21,16 +21,20 @@ namespace {
 OVERLAPPED overlapped;
 char addresses[2 * (sizeof(sockaddr_in6) + 16)];
 
-void accept(int family, DWORD address_room) {
+enum class found_by { ioctl, import };
+
+void accept(int family, DWORD address_room, found_by where = found_by::ioctl) {
     const listener door{family};
     const iocp::unique_socket accepted = iocp::overlapped_socket(family);
     const iocp::extension_functions extensions{door.socket};
+    // A program that is linked with mswsock.lib has the function in its import table as well.
+    const LPFN_ACCEPTEX accept_ex = where == found_by::ioctl ? extensions.AcceptEx : &::AcceptEx;
     const iocp::unique_event event = iocp::make_event();
     overlapped.hEvent = event.get();
     DWORD bytes = 0;
     // here
     const BOOL done =
-        extensions.AcceptEx(door.socket, accepted.get(), addresses, 0, address_room, address_room, &bytes, &overlapped);
+        accept_ex(door.socket, accepted.get(), addresses, 0, address_room, address_room, &bytes, &overlapped);
     if (!done && ::WSAGetLastError() != ERROR_IO_PENDING) {
         return; // refused for its short addresses
     }
@@ -66,9 +70,26 @@ void right_inet6() {
 }
 // [/right_inet6]
 
+// [wrong_import]
+void wrong_import() {
+    accept(AF_INET, sizeof(sockaddr_in), found_by::import);
+}
+// [/wrong_import]
+
+// [right_import]
+void right_import() {
+    accept(AF_INET, sizeof(sockaddr_in) + 16, found_by::import);
+}
+// [/right_import]
+
 } // namespace
 
 int main(int argc, char** argv) {
     return run(argc, argv,
-               {{"wrong", wrong}, {"wrong inet6", wrong_inet6}, {"right", right}, {"right inet6", right_inet6}});
+               {{"wrong", wrong},
+                {"wrong inet6", wrong_inet6},
+                {"wrong import", wrong_import},
+                {"right", right},
+                {"right inet6", right_inet6},
+                {"right import", right_import}});
 }

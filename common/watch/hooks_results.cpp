@@ -1,0 +1,74 @@
+// The calls that ask for the result of an operation, or for its end.
+
+#include "common/watch/depth.hpp"
+#include "common/watch/hooks.hpp"
+
+namespace iocp::watch {
+
+namespace {
+
+struct {
+    decltype(&::WSAGetOverlappedResult) WSAGetOverlappedResult;
+    decltype(&::GetOverlappedResult) GetOverlappedResult;
+    decltype(&::CancelIoEx) CancelIoEx;
+    decltype(&::CancelIo) CancelIo;
+} real;
+
+BOOL WSAAPI our_WSAGetOverlappedResult(SOCKET handle, OVERLAPPED* overlapped, DWORD* bytes, BOOL wait, DWORD* flags) {
+    const unwatched depth;
+    if (!depth.outermost()) {
+        return real.WSAGetOverlappedResult(handle, overlapped, bytes, wait, flags);
+    }
+    hooks().record->asks(handle, overlapped, wait != FALSE);
+    const BOOL ok = real.WSAGetOverlappedResult(handle, overlapped, bytes, wait, flags);
+    const kept_error error;
+    hooks().record->answered(handle, overlapped, ok != FALSE, ok ? *bytes : 0, ok ? 0 : error.value());
+    return ok;
+}
+
+BOOL WINAPI our_GetOverlappedResult(HANDLE handle, OVERLAPPED* overlapped, DWORD* bytes, BOOL wait) {
+    const unwatched depth;
+    const SOCKET socket = reinterpret_cast<SOCKET>(handle);
+    if (!depth.outermost() || !hooks().record->knows(socket)) {
+        return real.GetOverlappedResult(handle, overlapped, bytes, wait);
+    }
+    hooks().record->asks(socket, overlapped, wait != FALSE);
+    const BOOL ok = real.GetOverlappedResult(handle, overlapped, bytes, wait);
+    const kept_error error;
+    hooks().record->answered(socket, overlapped, ok != FALSE, ok ? *bytes : 0, ok ? 0 : error.value());
+    return ok;
+}
+
+BOOL WINAPI our_CancelIoEx(HANDLE handle, OVERLAPPED* overlapped) {
+    const unwatched depth;
+    const SOCKET socket = reinterpret_cast<SOCKET>(handle);
+    if (!depth.outermost() || !hooks().record->knows(socket)) {
+        return real.CancelIoEx(handle, overlapped);
+    }
+    const BOOL ok = real.CancelIoEx(handle, overlapped);
+    const kept_error error;
+    hooks().record->cancelled("CancelIoEx", socket, overlapped, ok != FALSE, error.value());
+    return ok;
+}
+
+BOOL WINAPI our_CancelIo(HANDLE handle) {
+    const unwatched depth;
+    const BOOL ok = real.CancelIo(handle);
+    if (depth.outermost()) {
+        const kept_error error;
+        hooks().record->cancelled("CancelIo", reinterpret_cast<SOCKET>(handle), nullptr, ok != FALSE, error.value());
+    }
+    return ok;
+}
+
+} // namespace
+
+void replace_result_functions(import_table& table) {
+    real.WSAGetOverlappedResult = table.replace(L"ws2_32.dll", "WSAGetOverlappedResult", &our_WSAGetOverlappedResult);
+    const wchar_t* const kernel = L"kernel32.dll";
+    real.GetOverlappedResult = table.replace(kernel, "GetOverlappedResult", &our_GetOverlappedResult);
+    real.CancelIoEx = table.replace(kernel, "CancelIoEx", &our_CancelIoEx);
+    real.CancelIo = table.replace(kernel, "CancelIo", &our_CancelIo);
+}
+
+} // namespace iocp::watch

@@ -1,0 +1,170 @@
+// The recorder: operations go into flight, and their memory must stay.
+
+#include "common/watch/recorder_lock.hpp"
+#include "common/watch/stack.hpp"
+
+#include <utility>
+
+namespace iocp::watch {
+
+namespace {
+
+bool low_bit(HANDLE event) {
+    return (reinterpret_cast<std::uintptr_t>(event) & 1) != 0;
+}
+
+told_by how(const submission& next, const socket_info& socket) {
+    if (next.routine != nullptr) {
+        return told_by::routine;
+    }
+    // The low bit of hEvent says: no packet for this one, although the socket has a port.
+    if (socket.port != 0 && !low_bit(next.overlapped->hEvent)) {
+        return told_by::port;
+    }
+    return next.overlapped->hEvent != nullptr ? told_by::event : told_by::nothing;
+}
+
+} // namespace
+
+ticket recorder::submit(submission next) {
+    const locked guard(*this);
+    const thread_info& thread = who();
+    socket_info& socket = find_or_add(next.handle);
+    ticket entered{
+        .call = next.call, .handle = next.handle, .socket = socket.number, .thread = thread.number, .began = now()};
+    if (socket.untracked) {
+        return entered;
+    }
+    if (const operation* const before = world_.with(next.overlapped)) {
+        take_back_signalled({before});
+    }
+    operation one{.number = ++operations_,
+                  .call = next.call,
+                  .socket = socket.number,
+                  .handle = next.handle,
+                  .accept_handle = next.accept_handle,
+                  .told = how(next, socket),
+                  .overlapped = next.overlapped,
+                  .event = next.overlapped->hEvent,
+                  .key = socket.key,
+                  .thread = thread.number,
+                  .memory = std::move(next.buffers),
+                  .routine = next.routine,
+                  .submitted = capture_stack(),
+                  .local_address_bytes = next.local_address_bytes,
+                  .remote_address_bytes = next.remote_address_bytes,
+                  .family = next.family};
+    if (next.accept_handle != INVALID_SOCKET) {
+        one.accept_socket = find_or_add(next.accept_handle).number;
+    }
+    one.memory.insert(one.memory.begin(),
+                      lent_memory{reinterpret_cast<std::uintptr_t>(next.overlapped), sizeof(OVERLAPPED), true, true});
+    if (hash_sends_) {
+        one.sent_hash = hash_of(one.memory);
+    }
+    one.frame = first_frame_of(one.memory, thread);
+    entered.operation = one.number;
+    const inside call{thread.number, next.call, one.number};
+    told_.entering(world_, socket, call, at(thread));
+    told_.submitting(world_, one, at(thread));
+    socket.threads.push_back(call);
+    emit({.kind = record_kind::submit,
+          .thread = thread.number,
+          .call = one.call,
+          .socket = one.socket,
+          .accept_socket = one.accept_socket,
+          .operation = one.number,
+          .told = one.told,
+          .overlapped = reinterpret_cast<std::uintptr_t>(one.overlapped),
+          .memory = one.memory});
+    with_event_ += one.told == told_by::event ? 1 : 0;
+    world_.lend(std::move(one));
+    return entered;
+}
+
+void recorder::returned(const ticket& entered, bool immediate, std::optional<std::uint32_t> bytes,
+                        std::uint32_t error) {
+    const locked guard(*this);
+    leave_socket(entered);
+    const bool is_pending = !immediate && error == WSA_IO_PENDING;
+    record what{.kind = record_kind::returned,
+                .began = entered.began,
+                .thread = entered.thread,
+                .call = entered.call,
+                .socket = entered.socket,
+                .operation = entered.operation,
+                .result = immediate    ? outcome::immediate
+                          : is_pending ? outcome::pending
+                                       : outcome::failed,
+                .error = immediate || is_pending ? 0 : error,
+                .bytes = bytes.value_or(0)};
+    if (entered.operation == 0) { // not tracked
+        what.kind = record_kind::call;
+        what.result = immediate || is_pending ? outcome::ok : outcome::failed;
+        emit(std::move(what));
+        return;
+    }
+    const auto found = world_.operations.find(entered.operation);
+    if (found == world_.operations.end()) { // another thread has dequeued its packet meanwhile
+        emit(std::move(what));
+        return;
+    }
+    const operation& one = found->second;
+    if (is_pending) {
+        told_.pending(one, at(who()));
+        emit(std::move(what));
+        return;
+    }
+    const socket_info* const socket = find(one.handle);
+    const bool skips = socket != nullptr && socket->number == one.socket && socket->skip_mode;
+    // An immediate failure leaves nothing behind. An immediate success does: a packet will come, unless skip mode is
+    // on, or a routine. Where there is neither, the result was read when the call has given the number of bytes.
+    const bool result_read = one.told == told_by::port      ? skips
+                             : one.told == told_by::routine ? false
+                                                            : bytes.has_value();
+    if (!immediate || result_read) {
+        what.back = true;
+        come_back(entered.operation, std::move(what));
+        return;
+    }
+    emit(std::move(what));
+}
+
+void recorder::cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t error) {
+    const locked guard(*this);
+    const std::uint32_t thread = who().number;
+    const socket_info* const socket = world_.socket(handle);
+    if (socket == nullptr) { // not a socket that is known
+        return;
+    }
+    const operation* const one = overlapped == nullptr ? nullptr : world_.with(overlapped);
+    emit({.kind = record_kind::cancel,
+          .thread = thread,
+          .call = call,
+          .socket = socket->number,
+          .operation = one == nullptr ? 0 : one->number,
+          .result = ok ? outcome::ok : outcome::failed,
+          .error = ok ? 0 : error});
+}
+
+void recorder::freeing(const char* call, const void* block, std::size_t bytes) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(block);
+    // Most programs free far more often than they lend: those that have nothing near it only pass by.
+    ::AcquireSRWLockShared(&lock_);
+    const bool lent = !world_.touching(begin, begin + bytes).empty();
+    ::ReleaseSRWLockShared(&lock_);
+    if (!lent) {
+        return;
+    }
+    const locked guard(*this, false);
+    take_back_signalled(world_.touching(begin, begin + bytes));
+    const std::vector<const operation*> operations = world_.touching(begin, begin + bytes);
+    if (!operations.empty()) {
+        told_.freeing(operations, call, begin, begin + bytes, at(who()));
+        for (const operation* const one : operations) {
+            world_.operations.at(one->number).gone = true;
+        }
+    }
+}
+
+} // namespace iocp::watch
