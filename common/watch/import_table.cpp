@@ -1,31 +1,15 @@
 #include "common/watch/import_table.hpp"
 
+#include "common/watch/modules.hpp"
+
 #include <psapi.h>
 
-#include <string>
 #include <string_view>
 #include <vector>
 
 namespace iocp::watch {
 
 namespace {
-
-std::wstring upper(std::wstring text) {
-    ::CharUpperBuffW(text.data(), static_cast<DWORD>(text.size()));
-    return text;
-}
-
-std::wstring path_of(HMODULE module) {
-    std::wstring path(32'768, L'\0');
-    path.resize(::GetModuleFileNameW(module, path.data(), static_cast<DWORD>(path.size())));
-    return path;
-}
-
-bool is_the_systems(HMODULE module) {
-    std::wstring windows(MAX_PATH, L'\0');
-    windows.resize(::GetSystemWindowsDirectoryW(windows.data(), static_cast<UINT>(windows.size())));
-    return upper(path_of(module)).starts_with(upper(windows) + L'\\');
-}
 
 std::vector<HMODULE> loaded_modules() {
     std::vector<HMODULE> modules(64);
@@ -107,7 +91,7 @@ void import_table::patch_module(HMODULE module) const {
 
 void import_table::patch(HMODULE except) {
     for (const HMODULE module : loaded_modules()) {
-        if (module != except && !patched_.contains(module) && !is_the_systems(module)) {
+        if (module != except && !patched_.contains(module) && !is_the_systems(path_of(module))) {
             patch_module(module);
             patched_.insert(module);
         }

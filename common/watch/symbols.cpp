@@ -1,6 +1,7 @@
 #include "common/watch/symbols.hpp"
 
 #include "common/watch/digits.hpp"
+#include "common/watch/modules.hpp"
 
 #include <winsock2.h>
 
@@ -34,41 +35,8 @@ constexpr std::string_view library_folders[] = {"/include/c++/",       "\\includ
                                                 "minkernel\\crts\\"};
 constexpr std::string_view watch_folders[] = {"common/watch/", "common\\watch\\", "common/watch\\", "common\\watch/"};
 
-std::string utf8(std::wstring_view wide) {
-    if (wide.empty()) {
-        return {};
-    }
-    const int length = static_cast<int>(wide.size());
-    const int bytes = ::WideCharToMultiByte(CP_UTF8, 0, wide.data(), length, nullptr, 0, nullptr, nullptr);
-    std::string narrow(static_cast<std::size_t>(bytes), '\0');
-    ::WideCharToMultiByte(CP_UTF8, 0, wide.data(), length, narrow.data(), bytes, nullptr, nullptr);
-    return narrow;
-}
-
-template <class Char>
-std::basic_string_view<Char> base_name(const std::basic_string<Char>& path) {
-    constexpr Char slashes[] = {'\\', '/', 0};
-    return std::basic_string_view<Char>{path}.substr(path.find_last_of(slashes) + 1); // npos + 1 is 0
-}
-
-std::wstring path_of(HMODULE module) {
-    std::wstring path(MAX_PATH, L'\0');
-    for (;;) {
-        const DWORD length = ::GetModuleFileNameW(module, path.data(), static_cast<DWORD>(path.size()));
-        if (length < path.size()) {
-            path.resize(length);
-            return path;
-        }
-        path.resize(path.size() * 2);
-    }
-}
-
-bool in_system_folder(const std::wstring& path) {
-    wchar_t folder[MAX_PATH];
-    const UINT length = ::GetSystemDirectoryW(folder, MAX_PATH);
-    return length != 0 && length < MAX_PATH && path.size() > length &&
-           ::CompareStringOrdinal(path.c_str(), static_cast<int>(length), folder, static_cast<int>(length), TRUE) ==
-               CSTR_EQUAL;
+std::string_view base_name(std::string_view path) {
+    return path.substr(path.find_last_of("\\/") + 1); // npos + 1 is 0
 }
 
 template <class List>
@@ -261,7 +229,7 @@ const symbols::module& symbols::module_of(std::uintptr_t address) {
     if (base != 0) {
         const std::wstring path = path_of(reinterpret_cast<HMODULE>(base));
         fresh.name = utf8(base_name(path));
-        fresh.foreign = in_system_folder(path) || fresh.name == "watch.dll";
+        fresh.foreign = is_the_systems(path) || fresh.name == "watch.dll";
         if (!fresh.foreign && start()) {
             // Without symbols it fails, or has nothing to say later on: the offset is left.
             ::SymLoadModuleExW(process_, nullptr, path.c_str(), nullptr, base, 0, nullptr, 0);

@@ -2,6 +2,7 @@
 
 #include "common/watch/depth.hpp"
 #include "common/watch/hooks.hpp"
+#include "common/watch/modules.hpp"
 #include "common/watch/outputs.hpp"
 #include "common/watch/recorder.hpp"
 #include "common/watch/rules.hpp"
@@ -9,7 +10,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <string>
 
 namespace iocp::watch {
 
@@ -22,18 +22,6 @@ using namespace std::chrono_literals;
 constexpr auto room_patience = 100ms;
 constexpr auto report_patience = 2'000ms;
 constexpr auto report_patience_where_locked = 300ms;
-
-std::string own_name() {
-    std::wstring path(32'768, L'\0');
-    path.resize(::GetModuleFileNameW(nullptr, path.data(), static_cast<DWORD>(path.size())));
-    path.erase(0, path.find_last_of(L"\\/") + 1);
-    const int length =
-        ::WideCharToMultiByte(CP_UTF8, 0, path.data(), static_cast<int>(path.size()), nullptr, 0, nullptr, nullptr);
-    std::string name(static_cast<std::size_t>(length), '\0');
-    ::WideCharToMultiByte(CP_UTF8, 0, path.data(), static_cast<int>(path.size()), name.data(), length, nullptr,
-                          nullptr);
-    return name;
-}
 
 // The launcher's memory, when there is one.
 told* map_told(void* mapping) {
@@ -111,7 +99,7 @@ void begin_watching(HMODULE own) {
     unwatched::prepare();
     const unwatched depth;
     all = new layers(settings::from_environment());
-    all->record.start(own_name());
+    all->record.start(utf8(base_name(path_of(nullptr))));
     install_hooks(all->record, own, &before_exit, &at_exit_process);
     all->pass.ready();
 }
