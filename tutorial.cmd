@@ -146,7 +146,7 @@ if "%word%"=="" goto watch_usage
 if "%word:~0,1%"=="-" goto watch_usage
 set "options="
 set "name="
-if not "%word:~2%"=="" goto watch_program
+if not "%word:~0,2%"=="%word%" goto watch_program
 call :chapter "%word%"
 if errorlevel 1 exit /b 2
 set "options= --linked"
