@@ -39,7 +39,7 @@ echo   tutorial docs                     builds the site
 exit /b 0
 
 :run
-set "name=12_echo_server"
+set "name=17_echo_server"
 set "word=%~1"
 if "%word%"=="" goto run_arguments
 if "%word:~0,1%"=="-" goto run_arguments

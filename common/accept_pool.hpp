@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Several AcceptEx in flight on one port (chapter 09 shows it raw).
+/// Several AcceptEx in flight on one port (chapter 10 shows it raw).
 
 #include "common/event_acceptor.hpp"
 #include "common/extension_functions.hpp"

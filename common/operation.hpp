@@ -23,7 +23,7 @@ protected:
     ~operation() = default; // nobody deletes through a pointer to this base
 };
 
-/// What the end of an operation means (chapter 09 shows it raw).
+/// What the end of an operation means (chapter 10 shows it raw).
 enum class kind { accept, receive, send };
 
 /// An operation that says what it is: what a worker looks at when a packet comes.

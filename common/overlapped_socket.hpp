@@ -26,7 +26,7 @@ inline unique_socket overlapped_socket(int family) {
 ///
 /// On Windows closesocket alone does this (Microsoft's page on it says so). Under Wine 8 a send that is stuck, because
 /// the peer does not read, stays in flight until the peer leaves, and so does a receive beside it; so the operations
-/// are cancelled first. Chapter 10 is about that call.
+/// are cancelled first. Chapter 12 is about that call.
 inline void cancel_and_close(unique_socket& socket) noexcept {
     if (socket && !::CancelIoEx(reinterpret_cast<HANDLE>(socket.get()), nullptr)) {
         const DWORD code = ::GetLastError();

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Skip mode for a socket, as chapter 11 turns it on.
+/// Skip mode for a socket, as chapter 13 turns it on.
 
 #include <winsock2.h>
 

@@ -26,7 +26,7 @@ void check_second_client(const server& running, client first, std::string_view b
 void check_limit(const server& running, std::size_t limit);
 
 /// Checks that the last line of a server that has ended says so: `in flight: 0`, or in
-/// chapter 12, which says more, `..., 0 in flight`.
+/// chapter 17, which says more, `..., 0 in flight`.
 void check_nothing_in_flight(const server& ended);
 
 /// Every kind of client of the table on one server, one after the other and beside each other, for servers that serve

@@ -1,4 +1,4 @@
-// What the Go listing, from which this project came, gets wrong, as cases that the repaired servers (chapters 08, 09
+// What the Go listing, from which this project came, gets wrong, as cases that the repaired servers (chapters 08, 10
 // and 12) pass. A few of its fifteen defects leave no trace outside the process: the wrong socket for
 // WSAGetOverlappedResult, the missing SO_UPDATE_ACCEPT_CONTEXT, the out-parameter inside the operation. The pages show
 // those.

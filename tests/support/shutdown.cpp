@@ -1,4 +1,4 @@
-// How the servers from chapter 10 on end: nothing that was received is lost, nothing is in flight. They are told apart
+// How the servers from chapter 12 on end: nothing that was received is lost, nothing is in flight. They are told apart
 // by chapter_info::finishes_echoes.
 
 #include "tests/support/cases.hpp"

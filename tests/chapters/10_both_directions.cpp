@@ -1,0 +1,76 @@
+// Chapter 10 accepts through the port too, and has a receive and a send in flight for one connection at the same time.
+// See also listing_defects.cpp.
+
+#include "tests/support/cases.hpp"
+#include "tests/support/chapter.hpp"
+#include "tests/support/flood.hpp"
+#include "tests/support/options.hpp"
+#include "tests/support/swarm.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace support;
+
+constinit const chapter_info support::chapter{
+    .number = 10, .name = "10_both_directions", .repairs_the_listing = true};
+
+TEST_CASE("two hundred clients at once each get their own bytes in order") {
+    server running;
+    echo_at_once(running.where(), 200, 20'000);
+    check_stops(running);
+}
+
+TEST_CASE("more clients than accepts in flight connect and reset at once and accepting goes on") {
+    server running;
+    for (int round = 0; round < 3; ++round) {
+        std::vector<client> all;
+        for (int i = 0; i < 60; ++i) {
+            all.emplace_back(running.where());
+        }
+        for (client& one : all) {
+            one.reset();
+        }
+    }
+    check_serves(running);
+    check_stops(running);
+}
+
+TEST_CASE("a slow reader stops its own reading and its memory is bounded") {
+    if (needs_more_than_a_port("this chapter's back-pressure")) {
+        return;
+    }
+    server running;
+    check_serves(running);
+    const std::size_t before = running.memory();
+    std::size_t taken = 0;
+    std::vector<client> unread;
+    for (int i = 0; i < 4; ++i) {
+        unread.emplace_back(running.where(), small_buffer);
+        taken += unread.back().fill(more_than_fits);
+    }
+    REQUIRE(taken < 4 * more_than_fits);
+    // What the system's buffers hold is not the server's. It would have to keep some of it, if it did not stop reading.
+    CHECK(running.memory() < before + (1U << 20));
+    check_serves(running);
+    check_stops(running);
+}
+
+TEST_CASE("busy clients do not starve a quiet one") {
+    server running;
+    const flood busy(running.where(), 8);
+    client quiet_one(running.where());
+    for (int i = 0; i < 20; ++i) {
+        REQUIRE(quiet_one.exchange("my turn") == "my turn");
+    }
+}
+
+TEST_CASE("clients that break off while both directions are in flight harm nobody") {
+    server running;
+    for (int i = 0; i < 10; ++i) {
+        client one(running.where(), small_buffer);
+        one.fill(300'000);
+        one.reset();
+    }
+    echo_at_once(running.where(), 20, 20'000);
+    check_stops(running);
+}

@@ -1,0 +1,45 @@
+// Chapter 12 asks for buffers back, lets idle clients go, and ends with nothing in flight. See also shutdown.cpp.
+
+#include "tests/support/cases.hpp"
+#include "tests/support/chapter.hpp"
+#include "tests/support/options.hpp"
+#include "tests/support/swarm.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace support;
+
+constinit const chapter_info support::chapter{.number = 12, .name = "12_orderly_end", .finishes_echoes = true};
+
+TEST_CASE("two hundred clients at once each get their own bytes in order") {
+    server running;
+    echo_at_once(running.where(), 200, 20'000);
+    check_stops(running);
+}
+
+TEST_CASE("Ctrl+C without any client ends with nothing in flight") {
+    if (needs_more_than_a_port("the line about what is in flight")) {
+        return;
+    }
+    server running;
+    check_stops(running);
+    check_nothing_in_flight(running);
+}
+
+TEST_CASE("Ctrl+C while clients connect and reset ends with nothing in flight") {
+    if (needs_more_than_a_port("the line about what is in flight")) {
+        return;
+    }
+    server running;
+    std::vector<client> clients;
+    for (int i = 0; i < 30; ++i) {
+        clients.emplace_back(running.where());
+        clients.back().send_all("hello");
+    }
+    running.press_ctrl_c();
+    for (client& one : clients) {
+        one.reset();
+    }
+    check_ends(running);
+    check_nothing_in_flight(running);
+}
