@@ -11,8 +11,10 @@
 
 namespace iocp {
 
-accept_pool::accept_pool(unique_socket listening, int family, const unique_handle& port, ULONG_PTR key, unsigned target)
-    : listener_{std::move(listening)}, family_{family}, extensions_{listener_.get()}, target_{target} {
+accept_pool::accept_pool(unique_socket listening, int family, const unique_handle& port,
+                         ULONG_PTR key, unsigned target)
+    : listener_{std::move(listening)}, family_{family},
+      extensions_{listener_.get()}, target_{target} {
     associate(listener_.get(), port, key);
     top_up();
 }
@@ -34,8 +36,8 @@ void accept_pool::submit() {
     DWORD bytes = 0;
     accept_operation* const lent = lend(std::move(mine));
     // lent: the accept operation with its socket -> kernel until its packet is dequeued
-    if (!extensions_.AcceptEx(listener_.get(), lent->socket.get(), lent->addresses, 0, accept_address_room,
-                              accept_address_room, &bytes, lent)) {
+    if (!extensions_.AcceptEx(listener_.get(), lent->socket.get(), lent->addresses, 0,
+                              accept_address_room, accept_address_room, &bytes, lent)) {
         const int code = ::WSAGetLastError();
         if (code != ERROR_IO_PENDING) {
             mine = take_back<accept_operation>(lent);

@@ -27,9 +27,11 @@ public:
     /// \param key    the completion key of the listener's packets
     /// \param target how many accepts should be in flight
     /// \throws call_error when the listener cannot be tied to the port
-    accept_pool(unique_socket listening, int family, const unique_handle& port, ULONG_PTR key, unsigned target);
+    accept_pool(unique_socket listening, int family, const unique_handle& port,
+                ULONG_PTR key, unsigned target);
 
-    /// Arms what is missing. A failure is reported; to be called again whenever things may have become better.
+    /// Arms what is missing. A failure is reported; to be called again whenever things may
+    /// have become better.
     void top_up();
 
     /// Takes an accept back from its packet.

@@ -8,7 +8,8 @@
 namespace iocp {
 
 // sockaddr_storage is made to hold, and to be read as, the address of either family.
-static_assert(sizeof(sockaddr_storage) >= sizeof(sockaddr_in6) && alignof(sockaddr_storage) >= alignof(sockaddr_in6));
+static_assert(sizeof(sockaddr_storage) >= sizeof(sockaddr_in6) &&
+              alignof(sockaddr_storage) >= alignof(sockaddr_in6));
 
 address::address(const std::string& host, std::uint16_t port) {
     auto& v4 = reinterpret_cast<sockaddr_in&>(storage_);
@@ -36,8 +37,8 @@ std::string address::text() const {
     const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage_);
     const bool six = family() == AF_INET6;
     char host[INET6_ADDRSTRLEN] = "";
-    if (::inet_ntop(family(), six ? static_cast<const void*>(&v6.sin6_addr) : &v4.sin_addr, host, sizeof host) ==
-        nullptr) {
+    if (::inet_ntop(family(), six ? static_cast<const void*>(&v6.sin6_addr) : &v4.sin_addr,
+                    host, sizeof host) == nullptr) {
         fail(::WSAGetLastError(), "inet_ntop");
     }
     const std::string port = std::to_string(::ntohs(six ? v6.sin6_port : v4.sin_port));
@@ -47,7 +48,8 @@ std::string address::text() const {
 address local_address(SOCKET socket) {
     sockaddr_storage room{};
     int length = sizeof room;
-    if (::getsockname(socket, reinterpret_cast<sockaddr*>(&room), &length) == SOCKET_ERROR) {
+    if (::getsockname(socket, reinterpret_cast<sockaddr*>(&room), &length) ==
+        SOCKET_ERROR) {
         fail(::WSAGetLastError(), "getsockname");
     }
     return address{reinterpret_cast<const sockaddr*>(&room), length};

@@ -22,7 +22,9 @@ public:
     address(const sockaddr* from, int length) noexcept;
 
     int family() const noexcept { return storage_.ss_family; }
-    const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage_); }
+    const sockaddr* get() const noexcept {
+        return reinterpret_cast<const sockaddr*>(&storage_);
+    }
     int length() const noexcept { return length_; }
 
     /// `127.0.0.1:6000`, `[::1]:6000`
@@ -33,8 +35,8 @@ private:
     int length_ = 0;
 };
 
-/// The address a socket is bound to: how a program that asked for port 0 learns which one it got.
-/// \throws call_error when getsockname fails
+/// The address a socket is bound to: how a program that asked for port 0 learns which one
+/// it got. \throws call_error when getsockname fails
 address local_address(SOCKET socket);
 
 } // namespace iocp

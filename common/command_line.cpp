@@ -14,7 +14,8 @@ namespace {
 
 std::string check_numeric_address(const std::string& text) {
     in6_addr room{};
-    const bool good = ::inet_pton(AF_INET, text.c_str(), &room) == 1 || ::inet_pton(AF_INET6, text.c_str(), &room) == 1;
+    const bool good = ::inet_pton(AF_INET, text.c_str(), &room) == 1 ||
+                      ::inet_pton(AF_INET6, text.c_str(), &room) == 1;
     return good ? "" : text + " is not a numeric IPv4 or IPv6 address";
 }
 
@@ -37,20 +38,24 @@ command_line& command_line::server(server_options& target) {
     self_->app.add_option("--host", target.host, "the address to listen on")
         ->check(CLI::Validator{check_numeric_address, "ADDRESS"})
         ->capture_default_str();
-    self_->app.add_option("--port", target.port, "the port to listen on; 0 takes any free one")
+    self_->app
+        .add_option("--port", target.port, "the port to listen on; 0 takes any free one")
         ->check(CLI::Range(0, 65535))
         ->capture_default_str();
     return *this;
 }
 
-command_line& command_line::flag(const std::string& name, bool& target, const std::string& help) {
+command_line& command_line::flag(const std::string& name, bool& target,
+                                 const std::string& help) {
     self_->app.add_flag(name, target, help);
     return *this;
 }
 
-command_line& command_line::number(const std::string& name, unsigned& target, unsigned least, unsigned most,
-                                   const std::string& help) {
-    self_->app.add_option(name, target, help)->check(CLI::Range(least, most))->capture_default_str();
+command_line& command_line::number(const std::string& name, unsigned& target,
+                                   unsigned least, unsigned most, const std::string& help) {
+    self_->app.add_option(name, target, help)
+        ->check(CLI::Range(least, most))
+        ->capture_default_str();
     return *this;
 }
 
@@ -66,7 +71,8 @@ void command_line::parse(int argc, char** argv) {
     }
 }
 
-server_options parse_server_options(int argc, char** argv, const std::string& program, const std::string& idea) {
+server_options parse_server_options(int argc, char** argv, const std::string& program,
+                                    const std::string& idea) {
     server_options options;
     command_line{program, idea}.server(options).parse(argc, argv);
     return options;

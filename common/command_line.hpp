@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// The command line of every chapter: `--host`, `--port`, `--help`, and what a chapter adds. Not taught here.
+/// The command line of every chapter: `--host`, `--port`, `--help`, and what a chapter
+/// adds. Not taught here.
 
 #include <cstdint>
 #include <memory>
@@ -14,7 +15,8 @@ struct server_options {
     std::uint16_t port = 6000;      ///< 0: any free port
 };
 
-/// Reads a chapter's arguments. CLI11 does the work; its header is included in command_line.cpp alone.
+/// Reads a chapter's arguments. CLI11 does the work; its header is included in
+/// command_line.cpp alone.
 class command_line {
 public:
     /// \param program what `--help` calls the program
@@ -30,12 +32,13 @@ public:
     /// Adds a switch that is off unless given. \p target must outlive parse().
     command_line& flag(const std::string& name, bool& target, const std::string& help);
 
-    /// Adds a whole number with bounds; its value before parse() is the default. \p target must outlive parse().
-    command_line& number(const std::string& name, unsigned& target, unsigned least, unsigned most,
-                         const std::string& help);
+    /// Adds a whole number with bounds; its value before parse() is the default. \p target
+    /// must outlive parse().
+    command_line& number(const std::string& name, unsigned& target, unsigned least,
+                         unsigned most, const std::string& help);
 
-    /// Reads the arguments. Ends the program itself after `--help` (status 0), and with one line on stderr after a
-    /// bad argument (status 2).
+    /// Reads the arguments. Ends the program itself after `--help` (status 0), and with one
+    /// line on stderr after a bad argument (status 2).
     void parse(int argc, char** argv);
 
 private:
@@ -44,6 +47,7 @@ private:
 };
 
 /// The whole command line of a chapter that has no options of its own.
-server_options parse_server_options(int argc, char** argv, const std::string& program, const std::string& idea);
+server_options parse_server_options(int argc, char** argv, const std::string& program,
+                                    const std::string& idea);
 
 } // namespace iocp

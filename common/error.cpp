@@ -12,7 +12,8 @@ struct known_text {
     const char* text;
 };
 
-// Windows has a text for each of these. Wine 8 and 10 have none, and a bare number teaches nobody.
+// Windows has a text for each of these. Wine 8 and 10 have none, and a bare number teaches
+// nobody.
 constexpr known_text texts_missing_under_wine[] = {
     {WAIT_TIMEOUT, "wait timed out"},
     {676, "handles were closed"}, // ERROR_HANDLES_CLOSED, which older headers lack
@@ -38,17 +39,20 @@ constexpr known_text texts_missing_under_wine[] = {
 
 std::string error_text(unsigned long code) {
     wchar_t wide[512];
-    const DWORD length =
-        ::FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK,
-                         nullptr, code, 0, wide, static_cast<DWORD>(std::size(wide)), nullptr);
+    const DWORD length = ::FormatMessageW(
+        FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS |
+            FORMAT_MESSAGE_MAX_WIDTH_MASK,
+        nullptr, code, 0, wide, static_cast<DWORD>(std::size(wide)), nullptr);
     if (length == 0) {
-        const auto known = std::find_if(std::begin(texts_missing_under_wine), std::end(texts_missing_under_wine),
-                                        [code](const known_text& entry) { return entry.code == code; });
+        const auto known = std::find_if(
+            std::begin(texts_missing_under_wine), std::end(texts_missing_under_wine),
+            [code](const known_text& entry) { return entry.code == code; });
         return known == std::end(texts_missing_under_wine) ? "unknown error" : known->text;
     }
     char narrow[3 * std::size(wide)];
-    const int bytes = ::WideCharToMultiByte(CP_UTF8, 0, wide, static_cast<int>(length), narrow,
-                                            static_cast<int>(std::size(narrow)), nullptr, nullptr);
+    const int bytes =
+        ::WideCharToMultiByte(CP_UTF8, 0, wide, static_cast<int>(length), narrow,
+                              static_cast<int>(std::size(narrow)), nullptr, nullptr);
     std::string text(narrow, static_cast<std::size_t>(bytes));
     const std::size_t last = text.find_last_not_of(" \r\n.");
     text.resize(last == std::string::npos ? 0 : last + 1);
@@ -60,7 +64,10 @@ std::string error_line(unsigned long code, std::string_view call, std::string_vi
     if (!detail.empty()) {
         line.append(" ").append(detail);
     }
-    return line.append(": ").append(std::to_string(code)).append(" ").append(error_text(code));
+    return line.append(": ")
+        .append(std::to_string(code))
+        .append(" ")
+        .append(error_text(code));
 }
 
 void fail(unsigned long code, std::string_view call, std::string_view detail) {
@@ -71,7 +78,8 @@ void report(unsigned long code, std::string_view call, std::string_view detail) 
     try {
         std::fprintf(stderr, "%s\n", error_line(code, call, detail).c_str());
     } catch (const std::exception&) {
-        std::fprintf(stderr, "error %lu\n", code); // no memory for the whole line: the number alone
+        std::fprintf(stderr, "error %lu\n",
+                     code); // no memory for the whole line: the number alone
     }
 }
 

@@ -10,20 +10,24 @@
 namespace iocp {
 
 void update_accept_context(SOCKET accepted, SOCKET listener) {
-    if (::setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, reinterpret_cast<const char*>(&listener),
+    if (::setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+                     reinterpret_cast<const char*>(&listener),
                      sizeof listener) == SOCKET_ERROR) {
         fail(::WSAGetLastError(), "setsockopt SO_UPDATE_ACCEPT_CONTEXT");
     }
 }
 
 event_acceptor::event_acceptor(unique_socket listening, int family)
-    : listener_{std::move(listening)}, family_{family}, extensions_{listener_.get()}, event_{make_event()} {}
+    : listener_{std::move(listening)}, family_{family},
+      extensions_{listener_.get()}, event_{make_event()} {}
 
 event_acceptor::~event_acceptor() {
-    cancel_and_close(listener_); // the accept was started on the listener: closing that ends it
+    cancel_and_close(
+        listener_); // the accept was started on the listener: closing that ends it
     if (in_flight_) {
         const WSAEVENT ended = event_.get();
-        if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
+        if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) ==
+            WSA_WAIT_FAILED) {
             report(::WSAGetLastError(), "WSAWaitForMultipleEvents");
             std::abort(); // it is still lent: to free it would be worse
         }
@@ -48,9 +52,11 @@ void event_acceptor::submit() {
     overlapped_.hEvent = event_.get();
     DWORD bytes = 0;
     in_flight_ = true;
-    // lent: overlapped_, addresses_, socket_ -> kernel until WSAGetOverlappedResult gives a result that is not 996
-    if (!extensions_.AcceptEx(listener_.get(), socket_.get(), addresses_, 0, accept_address_room, accept_address_room,
-                              &bytes, &overlapped_)) {
+    // lent: overlapped_, addresses_, socket_ -> kernel until WSAGetOverlappedResult gives a
+    // result that is not 996
+    if (!extensions_.AcceptEx(listener_.get(), socket_.get(), addresses_, 0,
+                              accept_address_room, accept_address_room, &bytes,
+                              &overlapped_)) {
         const int code = ::WSAGetLastError();
         if (code != ERROR_IO_PENDING) {
             in_flight_ = false;
@@ -66,7 +72,8 @@ unique_socket event_acceptor::take() noexcept {
     }
     DWORD bytes = 0;
     DWORD flags = 0;
-    const BOOL good = ::WSAGetOverlappedResult(listener_.get(), &overlapped_, &bytes, FALSE, &flags);
+    const BOOL good =
+        ::WSAGetOverlappedResult(listener_.get(), &overlapped_, &bytes, FALSE, &flags);
     const int code = good ? 0 : ::WSAGetLastError();
     if (code == WSA_IO_INCOMPLETE) {
         return {};
@@ -74,7 +81,8 @@ unique_socket event_acceptor::take() noexcept {
     in_flight_ = false;
     // back: overlapped_, addresses_, socket_
     try {
-        if (!::WSAResetEvent(event_.get())) { // here, so that it is not set while no accept is in flight
+        if (!::WSAResetEvent(
+                event_.get())) { // here, so that it is not set while no accept is in flight
             fail(::WSAGetLastError(), "WSAResetEvent");
         }
         if (code != 0) {

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// AcceptEx with an event, one at a time and without first data. Chapter 06 shows all of it raw.
+/// AcceptEx with an event, one at a time and without first data. Chapter 06 shows all of it
+/// raw.
 
 #include "common/event.hpp"
 #include "common/extension_functions.hpp"
@@ -21,8 +22,8 @@ void update_accept_context(SOCKET accepted, SOCKET listener);
 
 /// Owns a listener and the one accept that is in flight on it.
 ///
-/// The system writes to this object while the accept is in flight, so it is neither copied nor moved, and its
-/// destructor closes the listener and waits until the memory is back.
+/// The system writes to this object while the accept is in flight, so it is neither copied
+/// nor moved, and its destructor closes the listener and waits until the memory is back.
 class event_acceptor {
 public:
     /// Takes over a listening socket.
@@ -34,11 +35,13 @@ public:
     event_acceptor& operator=(const event_acceptor&) = delete;
 
     /// Submits an accept unless one is in flight.
-    /// \return whether one is in flight now; a failure has been reported and may be tried again a little later
+    /// \return whether one is in flight now; a failure has been reported and may be tried
+    /// again a little later
     bool arm() noexcept;
 
     /// To be called when event() is signalled.
-    /// \return the accepted socket, ready for use; none if this accept has failed, which has been reported
+    /// \return the accepted socket, ready for use; none if this accept has failed, which
+    /// has been reported
     unique_socket take() noexcept;
 
     /// Signalled when the accept in flight has ended.

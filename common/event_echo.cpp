@@ -13,7 +13,8 @@ event_echo::~event_echo() {
     cancel_and_close(socket_);
     if (in_flight_) {
         const WSAEVENT ended = event_.get();
-        if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
+        if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) ==
+            WSA_WAIT_FAILED) {
             report(::WSAGetLastError(), "WSAWaitForMultipleEvents");
             std::abort(); // it is still lent: to free it would be worse
         }
@@ -66,22 +67,28 @@ void event_echo::receive() {
     receiving_ = true;
     WSABUF room{buffer_size, buffer_};
     DWORD flags = 0;
-    // lent: overlapped_, buffer_ -> kernel until WSAGetOverlappedResult gives a result that is not 996
-    check_submitted(::WSARecv(socket_.get(), &room, 1, nullptr, &flags, &overlapped_, nullptr), "WSARecv");
+    // lent: overlapped_, buffer_ -> kernel until WSAGetOverlappedResult gives a result that
+    // is not 996
+    check_submitted(
+        ::WSARecv(socket_.get(), &room, 1, nullptr, &flags, &overlapped_, nullptr),
+        "WSARecv");
 }
 
 void event_echo::send_rest() {
     prepare();
     receiving_ = false;
     WSABUF rest{end_ - begin_, buffer_ + begin_};
-    // lent: overlapped_, buffer_ -> kernel until WSAGetOverlappedResult gives a result that is not 996
-    check_submitted(::WSASend(socket_.get(), &rest, 1, nullptr, 0, &overlapped_, nullptr), "WSASend");
+    // lent: overlapped_, buffer_ -> kernel until WSAGetOverlappedResult gives a result that
+    // is not 996
+    check_submitted(::WSASend(socket_.get(), &rest, 1, nullptr, 0, &overlapped_, nullptr),
+                    "WSASend");
 }
 
 void event_echo::next() {
     DWORD bytes = 0;
     DWORD flags = 0;
-    const BOOL good = ::WSAGetOverlappedResult(socket_.get(), &overlapped_, &bytes, FALSE, &flags);
+    const BOOL good =
+        ::WSAGetOverlappedResult(socket_.get(), &overlapped_, &bytes, FALSE, &flags);
     const int code = good ? 0 : ::WSAGetLastError();
     if (code == WSA_IO_INCOMPLETE) {
         return;

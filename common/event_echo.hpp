@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// One client, echoed by overlapped operations that signal an event. Chapter 05 shows all of it raw.
+/// One client, echoed by overlapped operations that signal an event. Chapter 05 shows all
+/// of it raw.
 
 #include "common/event.hpp"
 #include "common/unique.hpp"
@@ -12,27 +13,30 @@
 
 namespace iocp {
 
-/// A connection with one operation in flight at a time: a receive, the send of what came, the next receive.
+/// A connection with one operation in flight at a time: a receive, the send of what came,
+/// the next receive.
 ///
-/// The system writes to this object while an operation is in flight, so it is neither copied nor moved, and its
-/// destructor closes the socket and waits until the memory is back.
+/// The system writes to this object while an operation is in flight, so it is neither
+/// copied nor moved, and its destructor closes the socket and waits until the memory is
+/// back.
 class event_echo {
 public:
     static constexpr ULONG buffer_size = 4096;
 
     /// Takes the socket over. Nothing is in flight yet.
     /// \throws call_error when there is no event to be had
-    explicit event_echo(unique_socket accepted) : socket_{std::move(accepted)}, event_{make_event()} {}
+    explicit event_echo(unique_socket accepted)
+        : socket_{std::move(accepted)}, event_{make_event()} {}
     ~event_echo();
     event_echo(const event_echo&) = delete;
     event_echo& operator=(const event_echo&) = delete;
 
-    /// Submits the first operation: the send of \p first_data (buffer_size bytes at most), or a receive if there is
-    /// none. A failure is reported and ends the connection.
+    /// Submits the first operation: the send of \p first_data (buffer_size bytes at most),
+    /// or a receive if there is none. A failure is reported and ends the connection.
     void start(std::string_view first_data) noexcept;
 
-    /// To be called when event() is signalled: reads the result and submits the next operation.
-    /// A failure is reported and ends the connection.
+    /// To be called when event() is signalled: reads the result and submits the next
+    /// operation. A failure is reported and ends the connection.
     void complete() noexcept;
 
     /// Signalled when the operation in flight has ended.

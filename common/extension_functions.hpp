@@ -8,7 +8,8 @@
 
 namespace iocp {
 
-/// The functions of one provider. They serve every socket of the same provider, so one load is enough for a server.
+/// The functions of one provider. They serve every socket of the same provider, so one load
+/// is enough for a server.
 struct extension_functions {
     /// \param socket any socket of the family that the functions are to be used with
     /// \throws call_error naming the function that is not to be had

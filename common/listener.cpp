@@ -8,8 +8,8 @@ namespace iocp {
 
 void start_listening(SOCKET socket, const address& where) {
     const BOOL yes = TRUE;
-    if (::setsockopt(socket, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&yes), sizeof yes) ==
-        SOCKET_ERROR) {
+    if (::setsockopt(socket, SOL_SOCKET, SO_EXCLUSIVEADDRUSE,
+                     reinterpret_cast<const char*>(&yes), sizeof yes) == SOCKET_ERROR) {
         fail(::WSAGetLastError(), "setsockopt SO_EXCLUSIVEADDRUSE");
     }
     const std::string text = where.text();
@@ -25,8 +25,8 @@ void start_listening(SOCKET socket, const address& where) {
 
 void send_without_delay(SOCKET socket) noexcept {
     const BOOL yes = TRUE;
-    if (::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, reinterpret_cast<const char*>(&yes), sizeof yes) ==
-        SOCKET_ERROR) {
+    if (::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, reinterpret_cast<const char*>(&yes),
+                     sizeof yes) == SOCKET_ERROR) {
         report(::WSAGetLastError(), "setsockopt TCP_NODELAY");
     }
 }

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Which objects of a kind there are, for the moment when all must be told to end (chapter 07 shows it raw).
+/// Which objects of a kind there are, for the moment when all must be told to end (chapter
+/// 07 shows it raw).
 
 #include <chrono>
 #include <condition_variable>
@@ -10,7 +11,8 @@
 
 namespace iocp {
 
-/// A set of objects that it does not own. Objects enter it in their constructor and leave it in their destructor.
+/// A set of objects that it does not own. Objects enter it in their constructor and leave
+/// it in their destructor.
 template <class Object>
 class live_set {
 public:
@@ -22,7 +24,8 @@ public:
         const std::lock_guard lock{guard_};
         objects_.erase(&object);
         if (objects_.empty()) {
-            empty_.notify_all(); // under the lock: whoever waits may destroy this set as soon as it is released
+            empty_.notify_all(); // under the lock: whoever waits may destroy this set as
+                                 // soon as it is released
         }
     }
 
@@ -38,8 +41,8 @@ public:
         return objects_.size();
     }
 
-    /// Calls \p visit for each object. No object enters or leaves meanwhile, so \p visit must neither make one nor
-    /// destroy one.
+    /// Calls \p visit for each object. No object enters or leaves meanwhile, so \p visit
+    /// must neither make one nor destroy one.
     template <class Visit>
     void for_each(Visit visit) const {
         const std::lock_guard lock{guard_};

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// The operation that is lent to the kernel and comes back with its packet (chapter 07 shows it raw).
+/// The operation that is lent to the kernel and comes back with its packet (chapter 07
+/// shows it raw).
 
 #include <winsock2.h>
 
@@ -9,14 +10,16 @@
 
 namespace iocp {
 
-/// The base of everything that is in flight on a port: an OVERLAPPED with an address that does not change.
-/// It is lent from the submit until its packet is dequeued; after an immediate failure it is back at once.
+/// The base of everything that is in flight on a port: an OVERLAPPED with an address that
+/// does not change. It is lent from the submit until its packet is dequeued; after an
+/// immediate failure it is back at once.
 struct operation : OVERLAPPED {
     operation() noexcept : OVERLAPPED{} {}
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
 
-    /// To be called before each submit: the system has left the last result in the OVERLAPPED.
+    /// To be called before each submit: the system has left the last result in the
+    /// OVERLAPPED.
     void clear() noexcept { static_cast<OVERLAPPED&>(*this) = {}; }
 
 protected:
@@ -33,7 +36,8 @@ struct typed_operation : operation {
 };
 
 /// Gives an operation to the kernel, for a submit that follows at once.
-/// \return the address to submit. Nobody owns it now: its packet brings it back, through take_back().
+/// \return the address to submit. Nobody owns it now: its packet brings it back, through
+/// take_back().
 template <class Operation>
 [[nodiscard]] Operation* lend(std::unique_ptr<Operation> mine) noexcept {
     static_assert(std::is_base_of_v<operation, Operation>);
@@ -44,7 +48,8 @@ template <class Operation>
 /// \param lent what lend() returned, as the port hands it out
 template <class Operation>
 [[nodiscard]] std::unique_ptr<Operation> take_back(OVERLAPPED* lent) noexcept {
-    static_assert(std::is_base_of_v<operation, Operation>, "then static_cast leads back from OVERLAPPED*");
+    static_assert(std::is_base_of_v<operation, Operation>,
+                  "then static_cast leads back from OVERLAPPED*");
     return std::unique_ptr<Operation>{static_cast<Operation*>(lent)};
 }
 

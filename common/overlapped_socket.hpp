@@ -13,20 +13,21 @@ namespace iocp {
 /// \param family AF_INET or AF_INET6
 /// \throws call_error when the system has none to give
 inline unique_socket overlapped_socket(int family) {
-    unique_socket socket{
-        ::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
+    unique_socket socket{::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0,
+                                      WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
     if (!socket) {
         fail(::WSAGetLastError(), "WSASocketW");
     }
     return socket;
 }
 
-/// Closes a socket and ends what is in flight on it. The memory is still lent: it is back when the event is set or the
-/// packet dequeued.
+/// Closes a socket and ends what is in flight on it. The memory is still lent: it is back
+/// when the event is set or the packet dequeued.
 ///
-/// On Windows closesocket alone does this (Microsoft's page on it says so). Under Wine 8 a send that is stuck, because
-/// the peer does not read, stays in flight until the peer leaves, and so does a receive beside it; so the operations
-/// are cancelled first. Chapter 12 is about that call.
+/// On Windows closesocket alone does this (Microsoft's page on it says so). Under Wine 8 a
+/// send that is stuck, because the peer does not read, stays in flight until the peer
+/// leaves, and so does a receive beside it; so the operations are cancelled first. Chapter
+/// 12 is about that call.
 inline void cancel_and_close(unique_socket& socket) noexcept {
     if (socket && !::CancelIoEx(reinterpret_cast<HANDLE>(socket.get()), nullptr)) {
         const DWORD code = ::GetLastError();

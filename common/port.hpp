@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// The two uses of CreateIoCompletionPort, and what a dequeue gives, as chapters 07 and 08 show them.
+/// The two uses of CreateIoCompletionPort, and what a dequeue gives, as chapters 07 and 08
+/// show them.
 
 #include "common/error.hpp"
 #include "common/unique.hpp"
@@ -12,38 +13,43 @@
 namespace iocp {
 
 /// A new port with no handle tied to it.
-/// \param concurrency how many workers the system lets run at once; 0: as many as there are processors
-/// \throws call_error
+/// \param concurrency how many workers the system lets run at once; 0: as many as there are
+/// processors \throws call_error
 inline unique_handle make_port(DWORD concurrency) {
-    unique_handle port{::CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, concurrency)};
+    unique_handle port{
+        ::CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, concurrency)};
     if (!port) {
         fail(::GetLastError(), "CreateIoCompletionPort");
     }
     return port;
 }
 
-/// Ties a socket to a port, for as long as the socket is open: the ends of its operations become packets there.
-/// \param key handed out with each of these packets
-/// \throws call_error
+/// Ties a socket to a port, for as long as the socket is open: the ends of its operations
+/// become packets there. \param key handed out with each of these packets \throws
+/// call_error
 inline void associate(SOCKET socket, const unique_handle& port, ULONG_PTR key) {
-    if (::CreateIoCompletionPort(reinterpret_cast<HANDLE>(socket), port.get(), key, 0) == nullptr) {
+    if (::CreateIoCompletionPort(reinterpret_cast<HANDLE>(socket), port.get(), key, 0) ==
+        nullptr) {
         fail(::GetLastError(), "CreateIoCompletionPort");
     }
 }
 
 /// What GetQueuedCompletionStatus gave.
 struct packet {
-    OVERLAPPED* overlapped = nullptr; ///< the operation that has ended; null: none (see code), or a packet of our own
+    OVERLAPPED* overlapped = nullptr; ///< the operation that has ended; null: none (see
+                                      ///< code), or a packet of our own
     DWORD bytes = 0;
     ULONG_PTR key = 0;
-    DWORD code = ERROR_SUCCESS; ///< of the operation if there is one, else of the wait (258: timed out, 735: port gone)
+    DWORD code = ERROR_SUCCESS; ///< of the operation if there is one, else of the wait
+                                ///< (258: timed out, 735: port gone)
 };
 
 /// Takes one packet from a port.
 /// \param milliseconds how long to wait for one; INFINITE or 0 are fine
 inline packet dequeue(const unique_handle& port, DWORD milliseconds) noexcept {
     packet taken;
-    if (!::GetQueuedCompletionStatus(port.get(), &taken.bytes, &taken.key, &taken.overlapped, milliseconds)) {
+    if (!::GetQueuedCompletionStatus(port.get(), &taken.bytes, &taken.key,
+                                     &taken.overlapped, milliseconds)) {
         taken.code = ::GetLastError();
     }
     return taken;

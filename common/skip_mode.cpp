@@ -7,7 +7,8 @@ namespace iocp {
 bool turn_on_skip_mode(SOCKET socket) noexcept {
     WSAPROTOCOL_INFOW about{};
     int length = sizeof about;
-    if (::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL_INFOW, reinterpret_cast<char*>(&about), &length) == SOCKET_ERROR) {
+    if (::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL_INFOW, reinterpret_cast<char*>(&about),
+                     &length) == SOCKET_ERROR) {
         report(::WSAGetLastError(), "getsockopt SO_PROTOCOL_INFOW");
         return false;
     }
@@ -15,7 +16,8 @@ bool turn_on_skip_mode(SOCKET socket) noexcept {
         return false;
     }
     if (!::SetFileCompletionNotificationModes(reinterpret_cast<HANDLE>(socket),
-                                              FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE)) {
+                                              FILE_SKIP_COMPLETION_PORT_ON_SUCCESS |
+                                                  FILE_SKIP_SET_EVENT_ON_HANDLE)) {
         report(::GetLastError(), "SetFileCompletionNotificationModes");
         return false;
     }

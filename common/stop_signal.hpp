@@ -6,7 +6,8 @@
 
 namespace iocp {
 
-/// Turns Ctrl+C and Ctrl+Break into an event that stays signalled. One object at a time, in main().
+/// Turns Ctrl+C and Ctrl+Break into an event that stays signalled. One object at a time, in
+/// main().
 class stop_signal {
 public:
     /// \throws call_error when the event or the handler cannot be had
@@ -15,7 +16,8 @@ public:
     stop_signal(const stop_signal&) = delete;
     stop_signal& operator=(const stop_signal&) = delete;
 
-    /// For an array of handles to wait for. It is a manual-reset event: all waiters see it, until the end.
+    /// For an array of handles to wait for. It is a manual-reset event: all waiters see it,
+    /// until the end.
     WSAEVENT event() const noexcept { return event_.get(); }
 
     /// Has it been asked for?

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Owners of system objects: each closes what it holds, once, with the call that belongs to its kind.
+/// Owners of system objects: each closes what it holds, once, with the call that belongs to
+/// its kind.
 
 #include "common/error.hpp"
 
@@ -12,7 +13,8 @@
 
 namespace iocp {
 
-/// Owns one system object. Policy says what its kind is called, which value means "none", and how it is closed.
+/// Owns one system object. Policy says what its kind is called, which value means "none",
+/// and how it is closed.
 template <class Policy>
 class unique_resource {
 public:
@@ -59,7 +61,8 @@ struct socket_policy {
 /// How an event is owned that Winsock has made.
 struct event_policy {
     using type = WSAEVENT;
-    static constexpr type none = nullptr; // WSA_INVALID_EVENT, without the cast that a constant may not have
+    static constexpr type none =
+        nullptr; // WSA_INVALID_EVENT, without the cast that a constant may not have
     static void close(type event) noexcept {
         if (!::WSACloseEvent(event)) {
             report(::WSAGetLastError(), "WSACloseEvent");
@@ -78,14 +81,15 @@ struct handle_policy {
     }
 };
 
-/// A socket. Closing it does not end the life of memory that is lent to its overlapped operations: those come back
-/// through their event or their packet, after the close.
+/// A socket. Closing it does not end the life of memory that is lent to its overlapped
+/// operations: those come back through their event or their packet, after the close.
 using unique_socket = unique_resource<socket_policy>;
 
 /// An event made with WSACreateEvent.
 using unique_event = unique_resource<event_policy>;
 
-/// A handle whose "none" is NULL: a completion port, a thread (not a file, whose "none" is INVALID_HANDLE_VALUE).
+/// A handle whose "none" is NULL: a completion port, a thread (not a file, whose "none" is
+/// INVALID_HANDLE_VALUE).
 using unique_handle = unique_resource<handle_policy>;
 
 } // namespace iocp

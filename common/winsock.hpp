@@ -8,7 +8,8 @@
 
 namespace iocp {
 
-/// Winsock is ready while an object of this class lives. Make one before any socket and let it go after the last.
+/// Winsock is ready while an object of this class lives. Make one before any socket and let
+/// it go after the last.
 class winsock {
 public:
     /// \throws call_error when Winsock 2.2 is not to be had

@@ -1,4 +1,5 @@
-// Chapter 01: blocking sockets. One client at a time, and the echo loop that every later chapter takes apart.
+// Chapter 01: blocking sockets. One client at a time, and the echo loop that every later
+// chapter takes apart.
 
 #include "common/command_line.hpp"
 #include "common/error.hpp"
@@ -15,8 +16,10 @@
 namespace {
 
 // [close_and_fail]
-// Whoever has opened a socket closes it, on each way out. From chapter 02 on a destructor sees to that.
-[[noreturn]] void close_and_fail(SOCKET listener, int code, std::string_view call, std::string_view detail = {}) {
+// Whoever has opened a socket closes it, on each way out. From chapter 02 on a destructor
+// sees to that.
+[[noreturn]] void close_and_fail(SOCKET listener, int code, std::string_view call,
+                                 std::string_view detail = {}) {
     if (::closesocket(listener) == SOCKET_ERROR) {
         iocp::report(::WSAGetLastError(), "closesocket");
     }
@@ -33,7 +36,8 @@ SOCKET open_listener(const iocp::server_options& options) {
     address.sin_family = AF_INET;
     address.sin_port = ::htons(options.port); // ports travel in network byte order
     if (::inet_pton(AF_INET, options.host.c_str(), &address.sin_addr) != 1) {
-        iocp::fail(WSAEAFNOSUPPORT, "inet_pton", where); // an IPv6 address: chapter 02 takes those too
+        iocp::fail(WSAEAFNOSUPPORT, "inet_pton",
+                   where); // an IPv6 address: chapter 02 takes those too
     }
     // [/address]
 
@@ -43,14 +47,16 @@ SOCKET open_listener(const iocp::server_options& options) {
         iocp::fail(::WSAGetLastError(), "socket");
     }
 
-    // Keeps the port for us alone: without it another program may be able to bind it, too, and take our clients.
-    // SO_REUSEADDR, which Unix programs set here, asks on Windows to be such a program.
+    // Keeps the port for us alone: without it another program may be able to bind it, too,
+    // and take our clients. SO_REUSEADDR, which Unix programs set here, asks on Windows to
+    // be such a program.
     const BOOL yes = TRUE;
-    if (::setsockopt(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, reinterpret_cast<const char*>(&yes), sizeof yes) ==
-        SOCKET_ERROR) {
+    if (::setsockopt(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE,
+                     reinterpret_cast<const char*>(&yes), sizeof yes) == SOCKET_ERROR) {
         close_and_fail(listener, ::WSAGetLastError(), "setsockopt SO_EXCLUSIVEADDRUSE");
     }
-    if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == SOCKET_ERROR) {
+    if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+        SOCKET_ERROR) {
         close_and_fail(listener, ::WSAGetLastError(), "bind", where);
     }
     if (::listen(listener, SOMAXCONN) == SOCKET_ERROR) {
@@ -60,10 +66,12 @@ SOCKET open_listener(const iocp::server_options& options) {
 
     // [announce]
     int length = sizeof address;
-    if (::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == SOCKET_ERROR) {
+    if (::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) ==
+        SOCKET_ERROR) {
         close_and_fail(listener, ::WSAGetLastError(), "getsockname");
     }
-    std::printf("listening on %s:%u\n", options.host.c_str(), static_cast<unsigned>(::ntohs(address.sin_port)));
+    std::printf("listening on %s:%u\n", options.host.c_str(),
+                static_cast<unsigned>(::ntohs(address.sin_port)));
     std::fflush(stdout);
     return listener;
     // [/announce]
@@ -76,20 +84,23 @@ void echo(SOCKET client) {
     for (;;) {
         const int received = ::recv(client, buffer, sizeof buffer, 0);
         if (received == SOCKET_ERROR) {
-            iocp::report(::WSAGetLastError(), "recv"); // this client is lost; the next one is not
+            iocp::report(::WSAGetLastError(),
+                         "recv"); // this client is lost; the next one is not
             return;
         }
         if (received == 0) {
             break; // the client has said all it had to say
         }
-        // As many bytes as came in, not as many as the buffer holds. A blocking send on a stream takes them all or
-        // fails; that it returns does not mean that they have arrived.
+        // As many bytes as came in, not as many as the buffer holds. A blocking send on a
+        // stream takes them all or fails; that it returns does not mean that they have
+        // arrived.
         if (::send(client, buffer, received, 0) == SOCKET_ERROR) {
             iocp::report(::WSAGetLastError(), "send");
             return;
         }
     }
-    if (::shutdown(client, SD_SEND) == SOCKET_ERROR) { // now the client sees the end of the echo, too
+    if (::shutdown(client, SD_SEND) ==
+        SOCKET_ERROR) { // now the client sees the end of the echo, too
         iocp::report(::WSAGetLastError(), "shutdown");
     }
 }
@@ -110,10 +121,11 @@ void echo(SOCKET client) {
         // [/take]
 
         // [no_delay]
-        // Send small answers at once, and do not wait for more to put into the same packet (Nagle's algorithm).
+        // Send small answers at once, and do not wait for more to put into the same packet
+        // (Nagle's algorithm).
         const BOOL yes = TRUE;
-        if (::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, reinterpret_cast<const char*>(&yes), sizeof yes) ==
-            SOCKET_ERROR) {
+        if (::setsockopt(client, IPPROTO_TCP, TCP_NODELAY,
+                         reinterpret_cast<const char*>(&yes), sizeof yes) == SOCKET_ERROR) {
             iocp::report(::WSAGetLastError(), "setsockopt TCP_NODELAY");
         }
         // [/no_delay]
@@ -130,15 +142,18 @@ void echo(SOCKET client) {
 
 // [main]
 int main(int argc, char** argv) {
-    const auto options = iocp::parse_server_options(argc, argv, "01_blocking_sockets", "one client at a time");
+    const auto options = iocp::parse_server_options(argc, argv, "01_blocking_sockets",
+                                                    "one client at a time");
     WSADATA about{};
-    const int refused = ::WSAStartup(MAKEWORD(2, 2), &about); // returns its error: there is no "last" one yet
+    const int refused = ::WSAStartup(
+        MAKEWORD(2, 2), &about); // returns its error: there is no "last" one yet
     if (refused != 0) {
         iocp::report(refused, "WSAStartup");
         return 1;
     }
     try {
-        serve(open_listener(options)); // for ever: Ctrl+C is the system's to handle in this chapter
+        serve(open_listener(
+            options)); // for ever: Ctrl+C is the system's to handle in this chapter
     } catch (const iocp::call_error& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
     }

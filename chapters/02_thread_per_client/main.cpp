@@ -1,5 +1,6 @@
-// Chapter 02: a thread per client. Nobody waits for anybody, every client costs a thread, and the program ends cleanly:
-// no call waits longer than a moment, so each thread comes to look at the stop flag and closes its own socket.
+// Chapter 02: a thread per client. Nobody waits for anybody, every client costs a thread,
+// and the program ends cleanly: no call waits longer than a moment, so each thread comes to
+// look at the stop flag and closes its own socket.
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -38,11 +39,13 @@ BOOL WINAPI on_console_event(DWORD event) {
 // [/stop]
 
 // [wait]
-// True when the next accept() or recv() on this socket will not block; false when the program is to stop.
+// True when the next accept() or recv() on this socket will not block; false when the
+// program is to stop.
 //
-// It is tempting to close the socket from the main thread to wake a thread that blocks on it. Windows forbids that:
-// by the time the other thread enters its call, the handle may already be somebody else's. So nobody blocks for long.
-// SO_RCVTIMEO would bound recv() too, but a socket whose receive has timed out must not be used again.
+// It is tempting to close the socket from the main thread to wake a thread that blocks on
+// it. Windows forbids that: by the time the other thread enters its call, the handle may
+// already be somebody else's. So nobody blocks for long. SO_RCVTIMEO would bound recv()
+// too, but a socket whose receive has timed out must not be used again.
 bool wait_readable(SOCKET socket) {
     while (!stopping) {
         fd_set watched{1, {socket}};
@@ -62,9 +65,11 @@ bool wait_readable(SOCKET socket) {
 // [echo]
 void echo(SOCKET client) {
     // [give_up]
-    // A client that never reads blocks send(). After this time-out the client is given up, and with it its socket.
+    // A client that never reads blocks send(). After this time-out the client is given up,
+    // and with it its socket.
     const DWORD patience_ms = 1500;
-    if (::setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, reinterpret_cast<const char*>(&patience_ms),
+    if (::setsockopt(client, SOL_SOCKET, SO_SNDTIMEO,
+                     reinterpret_cast<const char*>(&patience_ms),
                      sizeof patience_ms) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "setsockopt SO_SNDTIMEO");
     }
@@ -100,7 +105,8 @@ void run_client(iocp::unique_socket socket, client_thread& self) {
     try {
         echo(socket.get());
     } catch (const iocp::call_error& problem) {
-        std::fprintf(stderr, "%s\n", problem.what()); // this client is lost; the others are not
+        std::fprintf(stderr, "%s\n",
+                     problem.what()); // this client is lost; the others are not
     }
     socket.reset();
     self.finished = true;
@@ -125,7 +131,8 @@ void serve(SOCKET listener) {
         iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
         if (!socket) {
             iocp::report(::WSAGetLastError(), "accept");
-            std::this_thread::sleep_for(250ms); // out of sockets, perhaps: the client waits until one is free
+            std::this_thread::sleep_for(
+                250ms); // out of sockets, perhaps: the client waits until one is free
             continue;
         }
         iocp::send_without_delay(socket.get());
@@ -133,7 +140,8 @@ void serve(SOCKET listener) {
         try {
             client.thread = std::thread{run_client, std::move(socket), std::ref(client)};
         } catch (const std::system_error& problem) {
-            std::fprintf(stderr, "std::thread: %s\n", problem.what()); // no thread, no service: the price
+            std::fprintf(stderr, "std::thread: %s\n",
+                         problem.what()); // no thread, no service: the price
             clients.pop_back();
         }
     }
@@ -147,14 +155,16 @@ void serve(SOCKET listener) {
 
 // [main]
 int main(int argc, char** argv) {
-    const auto options = iocp::parse_server_options(argc, argv, "02_thread_per_client", "a thread for every client");
+    const auto options = iocp::parse_server_options(argc, argv, "02_thread_per_client",
+                                                    "a thread for every client");
     try {
         const iocp::winsock winsock;
         if (!::SetConsoleCtrlHandler(on_console_event, TRUE)) {
             iocp::fail(::GetLastError(), "SetConsoleCtrlHandler");
         }
         const iocp::address where{options.host, options.port};
-        const iocp::unique_socket listener{::socket(where.family(), SOCK_STREAM, IPPROTO_TCP)};
+        const iocp::unique_socket listener{
+            ::socket(where.family(), SOCK_STREAM, IPPROTO_TCP)};
         if (!listener) {
             iocp::fail(::WSAGetLastError(), "socket");
         }

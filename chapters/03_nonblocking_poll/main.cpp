@@ -1,5 +1,6 @@
-// Chapter 03: non-blocking sockets and WSAPoll. One thread serves everybody, because it only ever makes calls that
-// return at once. The price: a send may take less than it was given, and the rest is ours to keep.
+// Chapter 03: non-blocking sockets and WSAPoll. One thread serves everybody, because it
+// only ever makes calls that return at once. The price: a send may take less than it was
+// given, and the rest is ours to keep.
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -37,7 +38,8 @@ struct client {
 void make_nonblocking(SOCKET socket) {
     u_long yes = 1;
     DWORD unused = 0;
-    if (::WSAIoctl(socket, FIONBIO, &yes, sizeof yes, nullptr, 0, &unused, nullptr, nullptr) == SOCKET_ERROR) {
+    if (::WSAIoctl(socket, FIONBIO, &yes, sizeof yes, nullptr, 0, &unused, nullptr,
+                   nullptr) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "WSAIoctl FIONBIO");
     }
 }
@@ -64,7 +66,8 @@ void receive_and_send(client& c) {
     const int received = ::recv(c.socket.get(), c.buffer, sizeof c.buffer, 0);
     if (received == SOCKET_ERROR) {
         const int code = ::WSAGetLastError();
-        if (code != WSAEWOULDBLOCK) { // readiness is a hint: what was there may be gone when we come
+        if (code != WSAEWOULDBLOCK) { // readiness is a hint: what was there may be gone
+                                      // when we come
             iocp::fail(code, "recv");
         }
         return;
@@ -98,7 +101,8 @@ bool accept_one(SOCKET listener, std::list<client>& clients) {
         iocp::send_without_delay(socket.get());
         clients.emplace_back(std::move(socket));
     } catch (const iocp::call_error& problem) {
-        std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
+        std::fprintf(stderr, "%s\n",
+                     problem.what()); // one client less; the listener goes on
     }
     return true;
 }
@@ -114,12 +118,17 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
         // [watch]
         watched.clear();
         for (const client& c : clients) {
-            // Who owes bytes is not read from: so a client that never reads fills one buffer and no more.
-            watched.push_back({c.socket.get(), static_cast<SHORT>(c.owes_bytes() ? POLLWRNORM : POLLRDNORM), 0});
+            // Who owes bytes is not read from: so a client that never reads fills one
+            // buffer and no more.
+            watched.push_back({c.socket.get(),
+                               static_cast<SHORT>(c.owes_bytes() ? POLLWRNORM : POLLRDNORM),
+                               0});
         }
-        watched.push_back({listener, static_cast<SHORT>(accepting ? POLLRDNORM : 0), 0}); // never an empty array
+        watched.push_back({listener, static_cast<SHORT>(accepting ? POLLRDNORM : 0),
+                           0}); // never an empty array
 
-        const int ready = ::WSAPoll(watched.data(), static_cast<ULONG>(watched.size()), 250);
+        const int ready =
+            ::WSAPoll(watched.data(), static_cast<ULONG>(watched.size()), 250);
         if (ready == SOCKET_ERROR) {
             iocp::fail(::WSAGetLastError(), "WSAPoll");
         }
@@ -133,15 +142,18 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
                 continue;
             }
             try {
-                // POLLERR and POLLHUP come unasked; the call on the socket then says what is the matter.
+                // POLLERR and POLLHUP come unasked; the call on the socket then says what
+                // is the matter.
                 c.owes_bytes() ? send_rest(c) : receive_and_send(c);
             } catch (const iocp::call_error& problem) {
-                std::fprintf(stderr, "%s\n", problem.what()); // this client is lost; the others are not
+                std::fprintf(stderr, "%s\n",
+                             problem.what()); // this client is lost; the others are not
                 c.finished = true;
             }
         }
         const bool somebody_waits = accepting && entry->revents != 0;
-        const bool somebody_left = std::erase_if(clients, [](const client& c) { return c.finished; }) != 0;
+        const bool somebody_left =
+            std::erase_if(clients, [](const client& c) { return c.finished; }) != 0;
         // [/ready]
 
         // [again]
@@ -159,17 +171,19 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
 
 // [main]
 int main(int argc, char** argv) {
-    const auto options =
-        iocp::parse_server_options(argc, argv, "03_nonblocking_poll", "readiness: ask what would not block");
+    const auto options = iocp::parse_server_options(argc, argv, "03_nonblocking_poll",
+                                                    "readiness: ask what would not block");
     try {
         const iocp::winsock winsock;
         const iocp::stop_signal stop;
         const iocp::address where{options.host, options.port};
-        const iocp::unique_socket listener{::socket(where.family(), SOCK_STREAM, IPPROTO_TCP)};
+        const iocp::unique_socket listener{
+            ::socket(where.family(), SOCK_STREAM, IPPROTO_TCP)};
         if (!listener) {
             iocp::fail(::WSAGetLastError(), "socket");
         }
-        make_nonblocking(listener.get()); // a client that leaves between WSAPoll and accept must not block us
+        make_nonblocking(listener.get()); // a client that leaves between WSAPoll and accept
+                                          // must not block us
         iocp::start_listening(listener.get(), where);
         serve(listener.get(), stop);
     } catch (const std::exception& problem) {

@@ -1,5 +1,6 @@
-// Chapter 04: readiness through event objects. The system sets an event when something happens on a socket, and one
-// call waits for sockets and for Ctrl+C alike. That call takes 64 handles, and with that the model is full.
+// Chapter 04: readiness through event objects. The system sets an event when something
+// happens on a socket, and one call waits for sockets and for Ctrl+C alike. That call takes
+// 64 handles, and with that the model is full.
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -21,13 +22,15 @@
 namespace {
 
 // [limit]
-// Two handles we keep for ourselves, for the stop event and for the listener's; the other 62 are clients.
+// Two handles we keep for ourselves, for the stop event and for the listener's; the other
+// 62 are clients.
 constexpr std::size_t max_clients = WSA_MAXIMUM_WAIT_EVENTS - 2;
 // [/limit]
 
 // [create]
 iocp::unique_event create_event() {
-    iocp::unique_event event{::WSACreateEvent()}; // manual reset: it stays signalled until somebody resets it
+    iocp::unique_event event{
+        ::WSACreateEvent()}; // manual reset: it stays signalled until somebody resets it
     if (!event) {
         iocp::fail(::WSAGetLastError(), "WSACreateEvent");
     }
@@ -37,15 +40,18 @@ iocp::unique_event create_event() {
 
 // [client]
 struct client {
-    // Also makes the socket non-blocking, and ends what it has inherited: an accepted socket starts with the event
-    // selection of its listener.
-    explicit client(iocp::unique_socket accepted) : event{create_event()}, socket{std::move(accepted)} {
-        if (::WSAEventSelect(socket.get(), event.get(), FD_READ | FD_WRITE | FD_CLOSE) == SOCKET_ERROR) {
+    // Also makes the socket non-blocking, and ends what it has inherited: an accepted
+    // socket starts with the event selection of its listener.
+    explicit client(iocp::unique_socket accepted)
+        : event{create_event()}, socket{std::move(accepted)} {
+        if (::WSAEventSelect(socket.get(), event.get(), FD_READ | FD_WRITE | FD_CLOSE) ==
+            SOCKET_ERROR) {
             iocp::fail(::WSAGetLastError(), "WSAEventSelect");
         }
     }
 
-    iocp::unique_event event; // before the socket, so that it outlives it: the socket refers to it
+    iocp::unique_event
+        event; // before the socket, so that it outlives it: the socket refers to it
     iocp::unique_socket socket;
     char buffer[4096];
     int begin = 0; // received and not yet sent: buffer[begin, end)
@@ -55,8 +61,9 @@ struct client {
 // [/client]
 
 // [pump]
-// Sends what is owed, then receives, until the socket would block. WSAEWOULDBLOCK is what we wait for: only a recv()
-// that was called arms FD_READ again, and only a send() that would have blocked arms FD_WRITE.
+// Sends what is owed, then receives, until the socket would block. WSAEWOULDBLOCK is what
+// we wait for: only a recv() that was called arms FD_READ again, and only a send() that
+// would have blocked arms FD_WRITE.
 void pump(client& c) {
     constexpr int fair_share = 16; // then the others have their turn
     for (int turn = 0; turn < fair_share; ++turn) {
@@ -94,7 +101,8 @@ void pump(client& c) {
         // [/receive]
     }
     // [remind]
-    // There is more to do, and FD_CLOSE, which comes once, may already have been. So remind ourselves.
+    // There is more to do, and FD_CLOSE, which comes once, may already have been. So remind
+    // ourselves.
     if (!::WSASetEvent(c.event.get())) {
         iocp::fail(::WSAGetLastError(), "WSASetEvent");
     }
@@ -106,12 +114,15 @@ void pump(client& c) {
 void look_at(client& c) {
     try {
         WSANETWORKEVENTS seen{};
-        if (::WSAEnumNetworkEvents(c.socket.get(), c.event.get(), &seen) == SOCKET_ERROR) { // resets the event, too
+        if (::WSAEnumNetworkEvents(c.socket.get(), c.event.get(), &seen) ==
+            SOCKET_ERROR) { // resets the event, too
             iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
         }
-        pump(c); // whatever was seen: the calls on the socket know best, and report what is wrong with it
+        pump(c); // whatever was seen: the calls on the socket know best, and report what is
+                 // wrong with it
     } catch (const iocp::call_error& problem) {
-        std::fprintf(stderr, "%s\n", problem.what()); // this client is lost; the others are not
+        std::fprintf(stderr, "%s\n",
+                     problem.what()); // this client is lost; the others are not
         c.finished = true;
     }
 }
@@ -120,8 +131,8 @@ void look_at(client& c) {
 // [accept]
 void accept_one(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
     // [reset]
-    // The same as above in two calls. Both come before accept(), which arms FD_ACCEPT again: a client that comes after
-    // that sets an event that nobody resets any more.
+    // The same as above in two calls. Both come before accept(), which arms FD_ACCEPT
+    // again: a client that comes after that sets an event that nobody resets any more.
     if (!::WSAResetEvent(event)) {
         iocp::fail(::WSAGetLastError(), "WSAResetEvent");
     }
@@ -130,7 +141,8 @@ void accept_one(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
         iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
     }
     // [/reset]
-    // One client for each time that the event was set: when more of them wait, accept() has it set again at once.
+    // One client for each time that the event was set: when more of them wait, accept() has
+    // it set again at once.
     try {
         iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
         if (!socket) {
@@ -166,21 +178,26 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
             events.push_back(c.event.get());
         }
         if (clients.size() < max_clients) {
-            events.push_back(listener_event.get()); // when all handles are taken, the 63rd client waits unaccepted
+            events.push_back(
+                listener_event
+                    .get()); // when all handles are taken, the 63rd client waits unaccepted
         }
 
         const DWORD count = static_cast<DWORD>(events.size());
-        const DWORD first = ::WSAWaitForMultipleEvents(count, events.data(), FALSE, WSA_INFINITE, FALSE);
+        const DWORD first =
+            ::WSAWaitForMultipleEvents(count, events.data(), FALSE, WSA_INFINITE, FALSE);
         if (first == WSA_WAIT_FAILED) {
             iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
         }
         // [/wait]
 
         // [round]
-        // The call names the lowest signalled index and nothing of the others. To serve that one alone would let a
-        // busy client with a low index starve the rest, so each round looks at every event once.
+        // The call names the lowest signalled index and nothing of the others. To serve
+        // that one alone would let a busy client with a low index starve the rest, so each
+        // round looks at every event once.
         const auto is_signalled = [](WSAEVENT event) {
-            return ::WSAWaitForMultipleEvents(1, &event, FALSE, 0, FALSE) == WSA_WAIT_EVENT_0;
+            return ::WSAWaitForMultipleEvents(1, &event, FALSE, 0, FALSE) ==
+                   WSA_WAIT_EVENT_0;
         };
         if (is_signalled(stop.event())) {
             return;
@@ -202,13 +219,14 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
 } // namespace
 
 int main(int argc, char** argv) {
-    const auto options =
-        iocp::parse_server_options(argc, argv, "04_event_select", "readiness through event objects, 64 at most");
+    const auto options = iocp::parse_server_options(
+        argc, argv, "04_event_select", "readiness through event objects, 64 at most");
     try {
         const iocp::winsock winsock;
         const iocp::stop_signal stop;
         const iocp::address where{options.host, options.port};
-        const iocp::unique_socket listener{::socket(where.family(), SOCK_STREAM, IPPROTO_TCP)};
+        const iocp::unique_socket listener{
+            ::socket(where.family(), SOCK_STREAM, IPPROTO_TCP)};
         if (!listener) {
             iocp::fail(::WSAGetLastError(), "socket");
         }

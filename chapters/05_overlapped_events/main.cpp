@@ -1,5 +1,6 @@
-// Chapter 05: overlapped operations. Until now we asked when a call would not block, and then made it. Here the call is
-// made at once: it borrows a buffer, returns, and an event tells when the buffer is back. Accepting stays as it was.
+// Chapter 05: overlapped operations. Until now we asked when a call would not block, and
+// then made it. Here the call is made at once: it borrows a buffer, returns, and an event
+// tells when the buffer is back. Accepting stays as it was.
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -23,13 +24,16 @@
 
 namespace {
 
-constexpr std::size_t max_clients = WSA_MAXIMUM_WAIT_EVENTS - 2; // stop and listener take the other two
+constexpr std::size_t max_clients =
+    WSA_MAXIMUM_WAIT_EVENTS - 2; // stop and listener take the other two
 
 // [connection]
-// One operation at a time: a receive, then the send of what came, then the next receive. While it is in flight the
-// system writes to `overlapped` and `buffer`, so a connection stays where it is: no copy, no move.
+// One operation at a time: a receive, then the send of what came, then the next receive.
+// While it is in flight the system writes to `overlapped` and `buffer`, so a connection
+// stays where it is: no copy, no move.
 struct connection {
-    explicit connection(iocp::unique_socket accepted) : socket{std::move(accepted)}, event{iocp::make_event()} {}
+    explicit connection(iocp::unique_socket accepted)
+        : socket{std::move(accepted)}, event{iocp::make_event()} {}
     ~connection();
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
@@ -47,17 +51,20 @@ struct connection {
 // [/connection]
 
 // [destroy]
-// Closing a socket ends its operation, but it does not give the memory back: that has happened when the event is set,
-// and not before. So the end of a connection waits for it, on every path that leads here.
+// Closing a socket ends its operation, but it does not give the memory back: that has
+// happened when the event is set, and not before. So the end of a connection waits for it,
+// on every path that leads here.
 connection::~connection() {
     iocp::cancel_and_close(socket);
     if (in_flight) {
         const WSAEVENT ended = event.get();
-        if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
+        if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) ==
+            WSA_WAIT_FAILED) {
             iocp::report(::WSAGetLastError(), "WSAWaitForMultipleEvents");
             std::abort(); // it is still lent: to free it would be worse
         }
-        // back: overlapped, buffer. With what result we cannot ask: the socket to ask with is gone.
+        // back: overlapped, buffer. With what result we cannot ask: the socket to ask with
+        // is gone.
     }
 }
 // [/destroy]
@@ -74,15 +81,17 @@ void prepare(connection& c) {
 // [/prepare]
 
 // [check_submitted]
-// What a submit returned: 0, or SOCKET_ERROR with a code. Whether it has succeeded at once or is pending makes no
-// difference here: in both cases the event is set when the operation has ended, and we read the result then.
+// What a submit returned: 0, or SOCKET_ERROR with a code. Whether it has succeeded at once
+// or is pending makes no difference here: in both cases the event is set when the operation
+// has ended, and we read the result then.
 void check_submitted(connection& c, int returned, const char* call) {
     c.in_flight = true;
     if (returned == SOCKET_ERROR) {
         const int code = ::WSAGetLastError();
         if (code != WSA_IO_PENDING) {
             c.in_flight = false;
-            // back: c.overlapped, c.buffer: the operation was never started, and the event will not be set
+            // back: c.overlapped, c.buffer: the operation was never started, and the event
+            // will not be set
             iocp::fail(code, call);
         }
     }
@@ -93,10 +102,15 @@ void check_submitted(connection& c, int returned, const char* call) {
 void receive(connection& c) {
     prepare(c);
     c.receiving = true;
-    WSABUF room{sizeof c.buffer, c.buffer}; // the call copies this description; the bytes it describes it borrows
+    WSABUF room{
+        sizeof c.buffer,
+        c.buffer}; // the call copies this description; the bytes it describes it borrows
     DWORD flags = 0;
-    // lent: c.overlapped, c.buffer -> kernel until WSAGetOverlappedResult gives a result that is not 996
-    check_submitted(c, ::WSARecv(c.socket.get(), &room, 1, nullptr, &flags, &c.overlapped, nullptr), "WSARecv");
+    // lent: c.overlapped, c.buffer -> kernel until WSAGetOverlappedResult gives a result
+    // that is not 996
+    check_submitted(
+        c, ::WSARecv(c.socket.get(), &room, 1, nullptr, &flags, &c.overlapped, nullptr),
+        "WSARecv");
 }
 // [/receive]
 
@@ -105,8 +119,11 @@ void send_rest(connection& c) {
     prepare(c);
     c.receiving = false;
     WSABUF rest{c.end - c.begin, c.buffer + c.begin};
-    // lent: c.overlapped, c.buffer -> kernel until WSAGetOverlappedResult gives a result that is not 996
-    check_submitted(c, ::WSASend(c.socket.get(), &rest, 1, nullptr, 0, &c.overlapped, nullptr), "WSASend");
+    // lent: c.overlapped, c.buffer -> kernel until WSAGetOverlappedResult gives a result
+    // that is not 996
+    check_submitted(c,
+                    ::WSASend(c.socket.get(), &rest, 1, nullptr, 0, &c.overlapped, nullptr),
+                    "WSASend");
 }
 // [/send_rest]
 // [/submit]
@@ -115,10 +132,12 @@ void send_rest(connection& c) {
 void complete(connection& c) {
     DWORD bytes = 0;
     DWORD flags = 0;
-    const BOOL good = ::WSAGetOverlappedResult(c.socket.get(), &c.overlapped, &bytes, FALSE, &flags);
+    const BOOL good =
+        ::WSAGetOverlappedResult(c.socket.get(), &c.overlapped, &bytes, FALSE, &flags);
     const int code = good ? 0 : ::WSAGetLastError();
     if (code == WSA_IO_INCOMPLETE) {
-        return; // 996: not yet. The event was set, so this cannot be; if it is, everything is still lent.
+        return; // 996: not yet. The event was set, so this cannot be; if it is, everything
+                // is still lent.
     }
     c.in_flight = false;
     // back: c.overlapped, c.buffer
@@ -143,7 +162,8 @@ void complete(connection& c) {
 // [/complete]
 
 // [guard]
-// Runs the next step of one connection. If that fails this client is lost; the others are not.
+// Runs the next step of one connection. If that fails this client is lost; the others are
+// not.
 void guarded(connection& c, void (*step)(connection&)) {
     try {
         step(c);
@@ -157,7 +177,8 @@ void guarded(connection& c, void (*step)(connection&)) {
 // [accept]
 // [start]
 void start(connection& c) {
-    // The accepted socket has inherited the event selection of its listener; we wait for it in another way.
+    // The accepted socket has inherited the event selection of its listener; we wait for it
+    // in another way.
     if (::WSAEventSelect(c.socket.get(), nullptr, 0) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "WSAEventSelect");
     }
@@ -172,7 +193,8 @@ void accept_one(SOCKET listener, WSAEVENT event, std::list<connection>& connecti
     if (::WSAEnumNetworkEvents(listener, event, &seen) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
     }
-    iocp::unique_socket socket{::accept(listener, nullptr, nullptr)}; // overlapped, as its listener is
+    iocp::unique_socket socket{
+        ::accept(listener, nullptr, nullptr)}; // overlapped, as its listener is
     if (!socket) {
         const int code = ::WSAGetLastError();
         if (code != WSAEWOULDBLOCK) {
@@ -208,7 +230,8 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
             events.push_back(listener_event.get());
         }
         const DWORD count = static_cast<DWORD>(events.size());
-        if (::WSAWaitForMultipleEvents(count, events.data(), FALSE, WSA_INFINITE, FALSE) == WSA_WAIT_FAILED) {
+        if (::WSAWaitForMultipleEvents(count, events.data(), FALSE, WSA_INFINITE, FALSE) ==
+            WSA_WAIT_FAILED) {
             iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
         }
         // [/wait]
@@ -234,18 +257,21 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
 } // namespace
 
 int main(int argc, char** argv) {
-    const auto options = iocp::parse_server_options(argc, argv, "05_overlapped_events",
-                                                    "completion: lend a buffer, be told when it is back");
+    const auto options =
+        iocp::parse_server_options(argc, argv, "05_overlapped_events",
+                                   "completion: lend a buffer, be told when it is back");
     try {
         const iocp::winsock winsock;
         const iocp::stop_signal stop;
         const iocp::address where{options.host, options.port};
 
         // [socket]
-        // socket() would do: it, too, makes sockets for overlapped operations. WSASocketW says so, and keeps the
-        // handle from child processes, which would otherwise hold the port after we are gone.
-        const iocp::unique_socket listener{::WSASocketW(where.family(), SOCK_STREAM, IPPROTO_TCP, nullptr, 0,
-                                                        WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
+        // socket() would do: it, too, makes sockets for overlapped operations. WSASocketW
+        // says so, and keeps the handle from child processes, which would otherwise hold
+        // the port after we are gone.
+        const iocp::unique_socket listener{
+            ::WSASocketW(where.family(), SOCK_STREAM, IPPROTO_TCP, nullptr, 0,
+                         WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
         // [/socket]
         if (!listener) {
             iocp::fail(::WSAGetLastError(), "WSASocketW");

@@ -1,5 +1,6 @@
-// Chapter 07: a completion port. One queue for the ends of all operations: no events, no array of handles, no 64. One
-// worker thread takes packets from the queue; the main thread accepts, as in chapter 06.
+// Chapter 07: a completion port. One queue for the ends of all operations: no events, no
+// array of handles, no 64. One worker thread takes packets from the queue; the main thread
+// accepts, as in chapter 06.
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -31,11 +32,13 @@ struct connection;
 // [outcomes]
 // Every way that a submit or a dequeue can end; printed when the program stops.
 struct outcomes {
-    std::atomic<unsigned> submit_immediate{0}; // succeeded before the call returned; its packet comes all the same
+    std::atomic<unsigned> submit_immediate{
+        0}; // succeeded before the call returned; its packet comes all the same
     std::atomic<unsigned> submit_pending{0};
     std::atomic<unsigned> submit_failed{0}; // never started: no packet
     std::atomic<unsigned> packet_success{0};
-    std::atomic<unsigned> packet_failure{0}; // FALSE, and an OVERLAPPED: that operation failed, the port is well
+    std::atomic<unsigned> packet_failure{
+        0}; // FALSE, and an OVERLAPPED: that operation failed, the port is well
     std::atomic<unsigned> wait_timed_out{0}; // FALSE, and no OVERLAPPED
     std::atomic<unsigned> posted{0};         // ours, by PostQueuedCompletionStatus
 };
@@ -51,11 +54,13 @@ struct server {
     outcomes& seen;
     iocp::unique_handle port;
     std::mutex guard;           // of `live`: both threads change it
-    std::set<connection*> live; // every connection there is, to close their sockets at the end; it owns none of them
+    std::set<connection*> live; // every connection there is, to close their sockets at the
+                                // end; it owns none of them
 };
 
 server::server(outcomes& tally) : seen{tally} {
-    port.reset(::CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, 1)); // a port, and no handle tied to it yet
+    port.reset(::CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0,
+                                        1)); // a port, and no handle tied to it yet
     if (!port) {
         iocp::fail(::GetLastError(), "CreateIoCompletionPort");
     }
@@ -63,8 +68,9 @@ server::server(outcomes& tally) : seen{tally} {
 // [/server]
 
 // [connection]
-// The operation is the connection: what comes back from the port as OVERLAPPED* is this, and no table is needed to find
-// it. A std::unique_ptr owns it, except while an operation is in flight: then the kernel does.
+// The operation is the connection: what comes back from the port as OVERLAPPED* is this,
+// and no table is needed to find it. A std::unique_ptr owns it, except while an operation
+// is in flight: then the kernel does.
 struct connection : OVERLAPPED {
     connection(iocp::unique_socket accepted, server& home)
         : OVERLAPPED{}, socket{std::move(accepted)}, belongs_to{home} {
@@ -85,13 +91,15 @@ struct connection : OVERLAPPED {
     ULONG end = 0;
     bool receiving = false;
 };
-static_assert(std::is_base_of_v<OVERLAPPED, connection>, "static_cast leads from the packet back to the connection");
+static_assert(std::is_base_of_v<OVERLAPPED, connection>,
+              "static_cast leads from the packet back to the connection");
 // [/connection]
 
 // [submit]
 // [check_submitted]
-// From the call on, the worker may have the packet already, may even have destroyed the connection. So nothing of it is
-// touched after the submit, unless the submit has failed: then there will be no packet, and it is ours again.
+// From the call on, the worker may have the packet already, may even have destroyed the
+// connection. So nothing of it is touched after the submit, unless the submit has failed:
+// then there will be no packet, and it is ours again.
 void check_submitted(connection* lent, server& s, int returned, const char* call) {
     if (returned == 0) {
         ++s.seen.submit_immediate;
@@ -118,7 +126,9 @@ void receive(std::unique_ptr<connection> mine) {
     DWORD flags = 0;
     connection* const lent = mine.release();
     // lent: the connection -> kernel until its packet is dequeued
-    check_submitted(lent, s, ::WSARecv(lent->socket.get(), &room, 1, nullptr, &flags, lent, nullptr), "WSARecv");
+    check_submitted(lent, s,
+                    ::WSARecv(lent->socket.get(), &room, 1, nullptr, &flags, lent, nullptr),
+                    "WSARecv");
 }
 // [/receive]
 
@@ -130,7 +140,9 @@ void send_rest(std::unique_ptr<connection> mine) {
     WSABUF rest{mine->end - mine->begin, mine->buffer + mine->begin};
     connection* const lent = mine.release();
     // lent: the connection -> kernel until its packet is dequeued
-    check_submitted(lent, s, ::WSASend(lent->socket.get(), &rest, 1, nullptr, 0, lent, nullptr), "WSASend");
+    check_submitted(lent, s,
+                    ::WSASend(lent->socket.get(), &rest, 1, nullptr, 0, lent, nullptr),
+                    "WSASend");
 }
 // [/send_rest]
 // [/submit]
@@ -144,7 +156,8 @@ void advance(std::unique_ptr<connection> mine, DWORD bytes) {
         mine->begin = 0;
         mine->end = bytes;
         send_rest(std::move(mine));
-    } else if (::shutdown(mine->socket.get(), SD_SEND) == SOCKET_ERROR) { // and the connection goes, either way
+    } else if (::shutdown(mine->socket.get(), SD_SEND) ==
+               SOCKET_ERROR) { // and the connection goes, either way
         iocp::report(::WSAGetLastError(), "shutdown");
     }
 }
@@ -158,7 +171,8 @@ void work(server& s) {
         ULONG_PTR key = 0;
         OVERLAPPED* overlapped = nullptr;
         constexpr DWORD patience_ms = 500;
-        const BOOL good = ::GetQueuedCompletionStatus(s.port.get(), &bytes, &key, &overlapped, patience_ms);
+        const BOOL good = ::GetQueuedCompletionStatus(s.port.get(), &bytes, &key,
+                                                      &overlapped, patience_ms);
         const DWORD code = good ? ERROR_SUCCESS : ::GetLastError();
         // [/dequeue]
 
@@ -172,7 +186,8 @@ void work(server& s) {
                 ++s.seen.wait_timed_out;
                 continue; // nothing has ended for a while: no error
             }
-            iocp::report(code, "GetQueuedCompletionStatus"); // the port is gone: 735 while we waited, 6 before
+            iocp::report(code, "GetQueuedCompletionStatus"); // the port is gone: 735 while
+                                                             // we waited, 6 before
             return;
         }
         // [/no_operation]
@@ -185,7 +200,9 @@ void work(server& s) {
             advance(std::move(mine), bytes);
         } else {
             ++s.seen.packet_failure;
-            iocp::report(code, mine->receiving ? "WSARecv" : "WSASend"); // this client is lost; the others are not
+            iocp::report(code, mine->receiving
+                                   ? "WSARecv"
+                                   : "WSASend"); // this client is lost; the others are not
         }
         // [/packet]
     }
@@ -196,10 +213,12 @@ void work(server& s) {
 struct worker_thread {
     explicit worker_thread(server& s) : belongs_to{s}, thread{work, std::ref(s)} {}
     ~worker_thread() {
-        // A packet of our own: no operation belongs to it, and the worker knows it by its key.
+        // A packet of our own: no operation belongs to it, and the worker knows it by its
+        // key.
         while (!::PostQueuedCompletionStatus(belongs_to.port.get(), 0, stop_key, nullptr)) {
             iocp::report(::GetLastError(), "PostQueuedCompletionStatus");
-            ::Sleep(100); // short of memory for a packet; without it the worker would never end
+            ::Sleep(
+                100); // short of memory for a packet; without it the worker would never end
         }
         thread.join();
     }
@@ -211,8 +230,10 @@ struct worker_thread {
 
 // [associate]
 void start_connection(server& s, iocp::unique_socket accepted) {
-    // The same function that makes a port ties a handle to it, for as long as the handle is open.
-    if (::CreateIoCompletionPort(reinterpret_cast<HANDLE>(accepted.get()), s.port.get(), client_key, 0) == nullptr) {
+    // The same function that makes a port ties a handle to it, for as long as the handle is
+    // open.
+    if (::CreateIoCompletionPort(reinterpret_cast<HANDLE>(accepted.get()), s.port.get(),
+                                 client_key, 0) == nullptr) {
         iocp::report(::GetLastError(), "CreateIoCompletionPort");
         return;
     }
@@ -222,10 +243,12 @@ void start_connection(server& s, iocp::unique_socket accepted) {
 // [/associate]
 
 // [accept]
-void accept_until_stopped(server& s, iocp::event_acceptor& acceptor, const iocp::stop_signal& stop) {
+void accept_until_stopped(server& s, iocp::event_acceptor& acceptor,
+                          const iocp::stop_signal& stop) {
     const WSAEVENT events[] = {stop.event(), acceptor.event()};
     for (;;) {
-        const DWORD wait_ms = acceptor.arm() ? WSA_INFINITE : 250; // not armed: try again soon
+        const DWORD wait_ms =
+            acceptor.arm() ? WSA_INFINITE : 250; // not armed: try again soon
         const DWORD first = ::WSAWaitForMultipleEvents(2, events, FALSE, wait_ms, FALSE);
         if (first == WSA_WAIT_FAILED) {
             iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
@@ -243,8 +266,9 @@ void accept_until_stopped(server& s, iocp::event_acceptor& acceptor, const iocp:
 // [/accept]
 
 // [stop]
-// Closing a socket ends its operation, and the end is a packet like any other. No connection is destroyed before its
-// packet is here. By now this is the only thread: the worker has ended, and every connection that is left is in flight.
+// Closing a socket ends its operation, and the end is a packet like any other. No
+// connection is destroyed before its packet is here. By now this is the only thread: the
+// worker has ended, and every connection that is left is in flight.
 server::~server() {
     for (connection* c : live) {
         iocp::cancel_and_close(c->socket);
@@ -253,7 +277,8 @@ server::~server() {
         DWORD bytes = 0;
         ULONG_PTR key = 0;
         OVERLAPPED* overlapped = nullptr;
-        const BOOL good = ::GetQueuedCompletionStatus(port.get(), &bytes, &key, &overlapped, INFINITE);
+        const BOOL good =
+            ::GetQueuedCompletionStatus(port.get(), &bytes, &key, &overlapped, INFINITE);
         if (overlapped == nullptr) {
             iocp::report(::GetLastError(), "GetQueuedCompletionStatus");
             return; // without the port nothing can come back: what is lent stays lent
@@ -266,17 +291,19 @@ server::~server() {
 // [/stop]
 
 void print(const outcomes& seen) {
-    std::printf("submit immediate: %u\nsubmit pending: %u\nsubmit failed: %u\n", seen.submit_immediate.load(),
-                seen.submit_pending.load(), seen.submit_failed.load());
-    std::printf("packet success: %u\npacket failure: %u\nwait timed out: %u\nposted: %u\n", seen.packet_success.load(),
-                seen.packet_failure.load(), seen.wait_timed_out.load(), seen.posted.load());
+    std::printf("submit immediate: %u\nsubmit pending: %u\nsubmit failed: %u\n",
+                seen.submit_immediate.load(), seen.submit_pending.load(),
+                seen.submit_failed.load());
+    std::printf("packet success: %u\npacket failure: %u\nwait timed out: %u\nposted: %u\n",
+                seen.packet_success.load(), seen.packet_failure.load(),
+                seen.wait_timed_out.load(), seen.posted.load());
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    const auto options =
-        iocp::parse_server_options(argc, argv, "07_completion_port", "one queue for completions, one worker");
+    const auto options = iocp::parse_server_options(
+        argc, argv, "07_completion_port", "one queue for completions, one worker");
     try {
         const iocp::winsock winsock;
         const iocp::stop_signal stop;

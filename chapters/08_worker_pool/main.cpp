@@ -1,5 +1,6 @@
-// Chapter 08: many workers on one port. The main thread accepts and hands each socket to the port; whichever worker is
-// free takes the next packet. A connection has one operation in flight, so no two workers ever meet in it.
+// Chapter 08: many workers on one port. The main thread accepts and hands each socket to
+// the port; whichever worker is free takes the next packet. A connection has one operation
+// in flight, so no two workers ever meet in it.
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -47,8 +48,9 @@ struct connection : iocp::operation {
 // [/connection]
 
 // [submit]
-// Which worker gets the packet nobody knows, and it may get it before this call returns. So everything that it will
-// need is written before the submit, and nothing is touched after it.
+// Which worker gets the packet nobody knows, and it may get it before this call returns. So
+// everything that it will need is written before the submit, and nothing is touched after
+// it.
 void check_submitted(connection* lent, int returned, const char* call) {
     if (returned == SOCKET_ERROR) {
         const int code = ::WSAGetLastError();
@@ -67,7 +69,9 @@ void receive(std::unique_ptr<connection> mine) {
     DWORD flags = 0;
     connection* const lent = iocp::lend(std::move(mine));
     // lent: the connection -> kernel until its packet is dequeued
-    check_submitted(lent, ::WSARecv(lent->socket.get(), &room, 1, nullptr, &flags, lent, nullptr), "WSARecv");
+    check_submitted(lent,
+                    ::WSARecv(lent->socket.get(), &room, 1, nullptr, &flags, lent, nullptr),
+                    "WSARecv");
 }
 
 void send_rest(std::unique_ptr<connection> mine) {
@@ -76,7 +80,9 @@ void send_rest(std::unique_ptr<connection> mine) {
     WSABUF rest{mine->end - mine->begin, mine->buffer + mine->begin};
     connection* const lent = iocp::lend(std::move(mine));
     // lent: the connection -> kernel until its packet is dequeued
-    check_submitted(lent, ::WSASend(lent->socket.get(), &rest, 1, nullptr, 0, lent, nullptr), "WSASend");
+    check_submitted(lent,
+                    ::WSASend(lent->socket.get(), &rest, 1, nullptr, 0, lent, nullptr),
+                    "WSASend");
 }
 // [/submit]
 
@@ -89,20 +95,23 @@ void advance(std::unique_ptr<connection> mine, DWORD bytes) {
         mine->begin = 0;
         mine->end = bytes; // the length of the answer is the length of the message
         send_rest(std::move(mine));
-    } else if (::shutdown(mine->socket.get(), SD_SEND) == SOCKET_ERROR) { // and the connection goes, either way
+    } else if (::shutdown(mine->socket.get(), SD_SEND) ==
+               SOCKET_ERROR) { // and the connection goes, either way
         iocp::report(::WSAGetLastError(), "shutdown");
     }
 }
 // [/advance]
 
 // [worker]
-// A client that leaves, or an operation that fails, ends one connection. Only a packet of our own ends a worker.
+// A client that leaves, or an operation that fails, ends one connection. Only a packet of
+// our own ends a worker.
 void work(HANDLE port) {
     for (;;) {
         DWORD bytes = 0;
         ULONG_PTR key = 0;
         OVERLAPPED* overlapped = nullptr;
-        const BOOL good = ::GetQueuedCompletionStatus(port, &bytes, &key, &overlapped, INFINITE);
+        const BOOL good =
+            ::GetQueuedCompletionStatus(port, &bytes, &key, &overlapped, INFINITE);
         const DWORD code = good ? ERROR_SUCCESS : ::GetLastError();
         if (overlapped == nullptr) {
             if (!good) {
@@ -142,7 +151,8 @@ struct worker_pool {
         for (std::size_t i = 0; i < threads.size(); ++i) {
             while (!::PostQueuedCompletionStatus(port, 0, stop_key, nullptr)) {
                 iocp::report(::GetLastError(), "PostQueuedCompletionStatus");
-                ::Sleep(100); // short of memory for a packet; without it a worker would never end
+                ::Sleep(100); // short of memory for a packet; without it a worker would
+                              // never end
             }
         }
         for (std::thread& thread : threads) {
@@ -158,8 +168,9 @@ struct worker_pool {
 
 // [server]
 struct server {
-    // The concurrency value is not the number of workers. It says how many of them the system lets run at once; 0 is
-    // as many as there are processors. A worker that blocks makes room for another one that waits.
+    // The concurrency value is not the number of workers. It says how many of them the
+    // system lets run at once; 0 is as many as there are processors. A worker that blocks
+    // makes room for another one that waits.
     iocp::unique_handle port = iocp::make_port(0);
     iocp::live_set<connection> live;
 
@@ -183,10 +194,12 @@ struct server {
 // [/server]
 
 // [accept]
-void accept_until_stopped(server& s, iocp::event_acceptor& acceptor, const iocp::stop_signal& stop) {
+void accept_until_stopped(server& s, iocp::event_acceptor& acceptor,
+                          const iocp::stop_signal& stop) {
     const WSAEVENT events[] = {stop.event(), acceptor.event()};
     for (;;) {
-        const DWORD wait_ms = acceptor.arm() ? WSA_INFINITE : 250; // not armed: try again soon
+        const DWORD wait_ms =
+            acceptor.arm() ? WSA_INFINITE : 250; // not armed: try again soon
         const DWORD first = ::WSAWaitForMultipleEvents(2, events, FALSE, wait_ms, FALSE);
         if (first == WSA_WAIT_FAILED) {
             iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
@@ -204,7 +217,8 @@ void accept_until_stopped(server& s, iocp::event_acceptor& acceptor, const iocp:
                 receive(std::make_unique<connection>(std::move(accepted), s.live));
             }
         } catch (const iocp::call_error& problem) {
-            std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
+            std::fprintf(stderr, "%s\n",
+                         problem.what()); // one client less; the listener goes on
         }
     }
 }
@@ -217,7 +231,8 @@ int main(int argc, char** argv) {
     unsigned workers = std::max(1U, std::thread::hardware_concurrency());
     iocp::command_line{"08_worker_pool", "many workers on one port"}
         .server(options)
-        .number("--workers", workers, 1, 64, "threads that take packets from the port; by default one per processor")
+        .number("--workers", workers, 1, 64,
+                "threads that take packets from the port; by default one per processor")
         .parse(argc, argv);
     try {
         const iocp::winsock winsock;
@@ -230,7 +245,8 @@ int main(int argc, char** argv) {
         server s;
         const worker_pool pool{s.port.get(), workers};
         accept_until_stopped(s, acceptor, stop);
-    } catch (const std::exception& problem) { // by now the workers have ended, and then everything has come back
+    } catch (const std::exception& problem) { // by now the workers have ended, and then
+                                              // everything has come back
         std::fprintf(stderr, "%s\n", problem.what());
         return 1;
     }

@@ -30,7 +30,8 @@ struct accept_operation : io_operation {
 };
 
 struct connection_operation : io_operation {
-    connection_operation(kind what_it_is, class connection& belongs_to) : io_operation{what_it_is}, owner{belongs_to} {}
+    connection_operation(kind what_it_is, class connection& belongs_to)
+        : io_operation{what_it_is}, owner{belongs_to} {}
     class connection& owner;
     bool in_flight = false;
 };
@@ -48,8 +49,9 @@ public:
 
     // [count]
     // [run]
-    // Every step of a connection is made here, and here is the one place where it ends: closed, and the last of its
-    // operations is back. Before that the kernel may still write to it; after that no packet can lead to it.
+    // Every step of a connection is made here, and here is the one place where it ends:
+    // closed, and the last of its operations is back. Before that the kernel may still
+    // write to it; after that no packet can lead to it.
     template <class Step>
     static void run(connection& c, Step step) {
         bool last = false;
@@ -101,7 +103,8 @@ public:
     // Its operations come back all the same, as failures.
     void close() {
         closed_ = true;
-        iocp::cancel_and_close(socket_); // nobody is inside a call on it: such calls are made under the lock
+        iocp::cancel_and_close(
+            socket_); // nobody is inside a call on it: such calls are made under the lock
     }
 
 private:
@@ -135,7 +138,10 @@ private:
         WSABUF room{buffer_size, inbox_};
         DWORD flags = 0;
         // lent: receive_, the inbox -> kernel until the packet is dequeued
-        after_submit(receive_, ::WSARecv(socket_.get(), &room, 1, nullptr, &flags, &receive_, nullptr), "WSARecv");
+        after_submit(
+            receive_,
+            ::WSARecv(socket_.get(), &room, 1, nullptr, &flags, &receive_, nullptr),
+            "WSARecv");
     }
     // [/submit_receive]
 
@@ -143,12 +149,13 @@ private:
         send_.clear();
         WSABUF rest{end_ - begin_, outbox_ + begin_};
         // lent: send_, the outbox -> kernel until the packet is dequeued
-        after_submit(send_, ::WSASend(socket_.get(), &rest, 1, nullptr, 0, &send_, nullptr), "WSASend");
+        after_submit(send_, ::WSASend(socket_.get(), &rest, 1, nullptr, 0, &send_, nullptr),
+                     "WSASend");
     }
 
     // [after_submit]
-    // The packet may have been dequeued already, but its worker waits for the lock that we hold. So, unlike in
-    // chapter 08, the connection may still be touched here.
+    // The packet may have been dequeued already, but its worker waits for the lock that we
+    // hold. So, unlike in chapter 08, the connection may still be touched here.
     void after_submit(connection_operation& operation, int returned, const char* call) {
         const int code = returned == 0 ? 0 : ::WSAGetLastError();
         if (code == 0 || code == WSA_IO_PENDING) {
@@ -164,13 +171,15 @@ private:
     // [/submit]
 
     // [state]
-    // Two buffers: while one is being sent, the other is being filled. When that is full and the first still busy, it
-    // waits, and no receive is submitted: a client that does not read stops its own sending, and costs two buffers.
+    // Two buffers: while one is being sent, the other is being filled. When that is full
+    // and the first still busy, it waits, and no receive is submitted: a client that does
+    // not read stops its own sending, and costs two buffers.
     static constexpr ULONG buffer_size = 8 * 1024;
 
     iocp::unique_socket socket_;
     iocp::live_set<connection>& siblings_;
-    std::mutex lock_; // of all below and of every call on the socket: two workers may meet here, one with each packet
+    std::mutex lock_; // of all below and of every call on the socket: two workers may meet
+                      // here, one with each packet
     connection_operation receive_{kind::receive, *this};
     connection_operation send_{kind::send, *this};
     char buffers_[2][buffer_size];

@@ -1,6 +1,7 @@
-// Chapter 10: everything on the port. Accepts are packets like the others, several wait for clients at a time, and a
-// connection receives and sends at once. So a packet must say what it ends, and a connection must know when its last
-// operation is back: it counts them. That part is in connection.hpp; read it first.
+// Chapter 10: everything on the port. Accepts are packets like the others, several wait for
+// clients at a time, and a connection receives and sends at once. So a packet must say what
+// it ends, and a connection must know when its last operation is back: it counts them. That
+// part is in connection.hpp; read it first.
 
 #include "connection.hpp"
 
@@ -31,20 +32,26 @@
 
 namespace {
 
-enum completion_key : ULONG_PTR { listener_key = 1, client_key = 2 }; // and iocp::stop_worker_key
+enum completion_key : ULONG_PTR {
+    listener_key = 1,
+    client_key = 2
+}; // and iocp::stop_worker_key
 
 // [accept_pool]
 class accept_pool {
 public:
-    accept_pool(iocp::unique_socket listening, int family, const iocp::unique_handle& port, unsigned target)
-        : listener_{std::move(listening)}, family_{family}, extensions_{listener_.get()}, target_{target} {
+    accept_pool(iocp::unique_socket listening, int family, const iocp::unique_handle& port,
+                unsigned target)
+        : listener_{std::move(listening)}, family_{family},
+          extensions_{listener_.get()}, target_{target} {
         iocp::associate(listener_.get(), port, listener_key);
         top_up();
     }
 
     // [top_up]
-    // An accept that could not be armed must be tried again, or one day nobody can come in. So this is called whenever
-    // something may have changed for the better: a packet came, perhaps of a connection that left; time has passed.
+    // An accept that could not be armed must be tried again, or one day nobody can come in.
+    // So this is called whenever something may have changed for the better: a packet came,
+    // perhaps of a connection that left; time has passed.
     void top_up() {
         const std::lock_guard lock{lock_};
         try {
@@ -74,7 +81,9 @@ public:
     }
     // [/take]
 
-    void close() { iocp::cancel_and_close(listener_); } // its accepts come back all the same, as failures
+    void close() {
+        iocp::cancel_and_close(listener_);
+    } // its accepts come back all the same, as failures
     bool all_back() const { return armed_ == 0; }
 
 private:
@@ -85,8 +94,9 @@ private:
         DWORD bytes = 0;
         accept_operation* const lent = iocp::lend(std::move(mine));
         // lent: the accept operation with its socket -> kernel until its packet is dequeued
-        if (!extensions_.AcceptEx(listener_.get(), lent->socket.get(), lent->addresses, 0, iocp::accept_address_room,
-                                  iocp::accept_address_room, &bytes, lent)) {
+        if (!extensions_.AcceptEx(listener_.get(), lent->socket.get(), lent->addresses, 0,
+                                  iocp::accept_address_room, iocp::accept_address_room,
+                                  &bytes, lent)) {
             const int code = ::WSAGetLastError();
             if (code != ERROR_IO_PENDING) {
                 mine = iocp::take_back<accept_operation>(lent);
@@ -140,7 +150,8 @@ public:
             break;
         case kind::receive:
         case kind::send:
-            connection::completed(*static_cast<connection_operation*>(operation), packet.bytes, packet.code);
+            connection::completed(*static_cast<connection_operation*>(operation),
+                                  packet.bytes, packet.code);
             break;
         }
     }
@@ -158,14 +169,16 @@ public:
             iocp::send_without_delay(socket.get());
             connection::start(std::make_unique<connection>(std::move(socket), live_));
         } catch (const std::exception& problem) {
-            std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
+            std::fprintf(stderr, "%s\n",
+                         problem.what()); // one client less; the listener goes on
         }
     }
     // [/accepted]
     // [/dispatch]
 
     // [stop]
-    // The workers have ended. What is still in flight is ended by closing its socket, and comes back through the port.
+    // The workers have ended. What is still in flight is ended by closing its socket, and
+    // comes back through the port.
     ~server() {
         accepts_.close();
         live_.for_each([](connection& c) { c.close(); });
@@ -178,7 +191,8 @@ public:
             }
             if (operation->what == kind::accept) {
                 // Whoever has come in this very moment goes again.
-                accepts_.take(static_cast<accept_operation*>(operation), ERROR_OPERATION_ABORTED);
+                accepts_.take(static_cast<accept_operation*>(operation),
+                              ERROR_OPERATION_ABORTED);
             } else {
                 dispatch(operation, packet);
             }
@@ -199,9 +213,11 @@ int main(int argc, char** argv) {
     iocp::server_options options;
     unsigned workers = std::max(1U, std::thread::hardware_concurrency());
     unsigned accepts = 4;
-    iocp::command_line{"10_both_directions", "accepts, receives and sends are packets of one port"}
+    iocp::command_line{"10_both_directions",
+                       "accepts, receives and sends are packets of one port"}
         .server(options)
-        .number("--workers", workers, 1, 64, "threads that take packets from the port; by default one per processor")
+        .number("--workers", workers, 1, 64,
+                "threads that take packets from the port; by default one per processor")
         .number("--accepts", accepts, 1, 1000, "how many accepts wait for clients")
         .parse(argc, argv);
     try {

@@ -28,12 +28,15 @@ struct connection_operation : iocp::typed_operation {
 };
 
 // [phase]
-// A connection only goes forward in this list. `finishing` is the closing flag: it is set under the lock, every submit
-// is made under the lock, so no receive can slip through between the look at the flag and the cancel.
+// A connection only goes forward in this list. `finishing` is the closing flag: it is set
+// under the lock, every submit is made under the lock, so no receive can slip through
+// between the look at the flag and the cancel.
 enum class phase {
     open,
-    finishing, // receives no more: its receive has been cancelled, what it owes is being sent
-    lingering, // has said all (SD_SEND) and waits for the client to leave; what comes now is thrown away
+    finishing, // receives no more: its receive has been cancelled, what it owes is being
+               // sent
+    lingering, // has said all (SD_SEND) and waits for the client to leave; what comes now
+               // is thrown away
     closed     // the socket is closed, its operations are on their way back
 };
 // [/phase]
@@ -90,7 +93,8 @@ public:
                 return;
             }
             c.progress_ = clock_type::now();
-            if (receiving) { // perhaps cancelled, but too late: then it brings data like any other
+            if (receiving) { // perhaps cancelled, but too late: then it brings data like
+                             // any other
                 c.waiting_ = c.phase_ == phase::lingering ? 0 : bytes;
                 c.input_over_ = bytes == 0;
             } else {
@@ -103,8 +107,9 @@ public:
 
     // [look]
     // [idle]
-    // The main thread looks at every connection now and then. It only cancels and closes, it submits nothing: so an
-    // operation that is in flight stays counted, and its packet ends the connection as ever.
+    // The main thread looks at every connection now and then. It only cancels and closes,
+    // it submits nothing: so an operation that is in flight stays counted, and its packet
+    // ends the connection as ever.
     void let_go_if_idle(clock_type::time_point now, clock_type::duration limit) {
         const std::lock_guard lock{lock_};
         if (now - progress_ < limit) {
@@ -119,11 +124,13 @@ public:
     // [/idle]
 
     // [quiet]
-    // For the end of the server: a connection that is busy may go on, and ends when it has become quiet.
+    // For the end of the server: a connection that is busy may go on, and ends when it has
+    // become quiet.
     void finish_if_quiet(clock_type::time_point now, clock_type::time_point stopped_at) {
         const std::lock_guard lock{lock_};
         if (phase_ == phase::open && begin_ == end_ && now - progress_ >= quiet) {
-            linger_ = echoed_ > stopped_at; // it was in the middle of something: its last bytes may be on the way
+            linger_ = echoed_ > stopped_at; // it was in the middle of something: its last
+                                            // bytes may be on the way
             finish();
         }
     }
@@ -141,7 +148,8 @@ private:
         phase_ = phase::finishing;
         if (!::CancelIoEx(reinterpret_cast<HANDLE>(socket_.get()), &receive_)) {
             const DWORD code = ::GetLastError();
-            if (code != ERROR_NOT_FOUND) { // 1168: it has just ended by itself; its packet is on the way
+            if (code != ERROR_NOT_FOUND) { // 1168: it has just ended by itself; its packet
+                                           // is on the way
                 iocp::report(code, "CancelIoEx");
                 close();
             }
@@ -152,7 +160,8 @@ private:
 
     void close() {
         phase_ = phase::closed;
-        iocp::cancel_and_close(socket_); // nobody is inside a call on it: such calls are made under the lock
+        iocp::cancel_and_close(
+            socket_); // nobody is inside a call on it: such calls are made under the lock
     }
 
     // [move_on]
@@ -169,18 +178,20 @@ private:
         if (phase_ != phase::closed && over && begin_ == end_ && !receive_.in_flight) {
             say_goodbye();
         }
-        if ((phase_ == phase::open || phase_ == phase::lingering) && !receive_.in_flight && waiting_ == 0 &&
-            !input_over_) {
+        if ((phase_ == phase::open || phase_ == phase::lingering) && !receive_.in_flight &&
+            waiting_ == 0 && !input_over_) {
             submit_receive();
         }
     }
     // [/move_on]
 
     // [goodbye]
-    // Closing a socket that has unread input resets the connection, and a reset may destroy echo that the client has
-    // not read yet. So: say that we send no more, read until the client leaves, close.
+    // Closing a socket that has unread input resets the connection, and a reset may destroy
+    // echo that the client has not read yet. So: say that we send no more, read until the
+    // client leaves, close.
     void say_goodbye() {
-        if (phase_ != phase::lingering && ::shutdown(socket_.get(), SD_SEND) == SOCKET_ERROR) {
+        if (phase_ != phase::lingering &&
+            ::shutdown(socket_.get(), SD_SEND) == SOCKET_ERROR) {
             iocp::report(::WSAGetLastError(), "shutdown");
         }
         if (linger_ && !input_over_) {
@@ -197,7 +208,10 @@ private:
         WSABUF room{buffer_size, inbox_};
         DWORD flags = 0;
         // lent: receive_, the inbox -> kernel until the packet is dequeued
-        after_submit(receive_, ::WSARecv(socket_.get(), &room, 1, nullptr, &flags, &receive_, nullptr), "WSARecv");
+        after_submit(
+            receive_,
+            ::WSARecv(socket_.get(), &room, 1, nullptr, &flags, &receive_, nullptr),
+            "WSARecv");
     }
     // [/submit_receive]
 
@@ -205,7 +219,8 @@ private:
         send_.clear();
         WSABUF rest{end_ - begin_, outbox_ + begin_};
         // lent: send_, the outbox -> kernel until the packet is dequeued
-        after_submit(send_, ::WSASend(socket_.get(), &rest, 1, nullptr, 0, &send_, nullptr), "WSASend");
+        after_submit(send_, ::WSASend(socket_.get(), &rest, 1, nullptr, 0, &send_, nullptr),
+                     "WSASend");
     }
 
     // [after_submit]
@@ -227,7 +242,8 @@ private:
 
     iocp::unique_socket socket_;
     iocp::live_set<connection>& siblings_;
-    std::mutex lock_; // of all below and of every call on the socket: workers and the main thread meet here
+    std::mutex lock_; // of all below and of every call on the socket: workers and the main
+                      // thread meet here
     connection_operation receive_{kind::receive, *this};
     connection_operation send_{kind::send, *this};
     char buffers_[2][buffer_size];
@@ -240,7 +256,8 @@ private:
     bool input_over_ = false;
     bool linger_ = false;
     phase phase_ = phase::open;
-    clock_type::time_point progress_ = clock_type::now(); // when bytes moved last, in either direction
-    clock_type::time_point echoed_{};                     // when a send ended last
+    clock_type::time_point progress_ =
+        clock_type::now();            // when bytes moved last, in either direction
+    clock_type::time_point echoed_{}; // when a send ended last
     // [/state]
 };

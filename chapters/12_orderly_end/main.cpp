@@ -1,6 +1,7 @@
-// Chapter 12: asking for the buffer back. CancelIoEx ends an operation early, but it only asks: the packet still comes,
-// and it may bring data. With that, clients that are idle can be let go, and the whole server can end with nothing in
-// flight and nothing half said. What a connection does for that is in connection.hpp; read it first.
+// Chapter 12: asking for the buffer back. CancelIoEx ends an operation early, but it only
+// asks: the packet still comes, and it may bring data. With that, clients that are idle can
+// be let go, and the whole server can end with nothing in flight and nothing half said.
+// What a connection does for that is in connection.hpp; read it first.
 
 #include "connection.hpp"
 
@@ -51,12 +52,15 @@ public:
     }
 
     // [shut_down]
-    // While the workers go on: first nobody new, then everybody finishes, then, at the deadline, the rest is cut off.
+    // While the workers go on: first nobody new, then everybody finishes, then, at the
+    // deadline, the rest is cut off.
     void shut_down(clock_type::duration grace) {
         const auto stopped_at = clock_type::now();
         stopping_ = true;
-        accepts_.stop_arming(); // no accept is submitted after this, so the cancel misses none
-        if (!::CancelIoEx(reinterpret_cast<HANDLE>(accepts_.listener()), nullptr)) { // all that is pending on it
+        accepts_
+            .stop_arming(); // no accept is submitted after this, so the cancel misses none
+        if (!::CancelIoEx(reinterpret_cast<HANDLE>(accepts_.listener()),
+                          nullptr)) { // all that is pending on it
             const DWORD code = ::GetLastError();
             if (code != ERROR_NOT_FOUND) {
                 iocp::report(code, "CancelIoEx");
@@ -112,7 +116,8 @@ private:
             break;
         case kind::receive:
         case kind::send:
-            connection::completed(*static_cast<connection_operation*>(operation), packet.bytes, packet.code);
+            connection::completed(*static_cast<connection_operation*>(operation),
+                                  packet.bytes, packet.code);
             break;
         }
     }
@@ -120,9 +125,11 @@ private:
     // [accepted]
     void accepted(iocp::accept_operation* lent, DWORD code) {
         try {
-            iocp::unique_socket socket = accepts_.take(lent, stopping_ ? ERROR_OPERATION_ABORTED : code);
+            iocp::unique_socket socket =
+                accepts_.take(lent, stopping_ ? ERROR_OPERATION_ABORTED : code);
             if (stopping_) {
-                return; // cancelled, or a client that came too late: its socket is closed here
+                return; // cancelled, or a client that came too late: its socket is closed
+                        // here
             }
             if (!socket) {
                 iocp::report(code, "AcceptEx");
@@ -132,7 +139,8 @@ private:
             iocp::send_without_delay(socket.get());
             connection::start(std::make_unique<connection>(std::move(socket), live_));
         } catch (const std::exception& problem) {
-            std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
+            std::fprintf(stderr, "%s\n",
+                         problem.what()); // one client less; the listener goes on
         }
     }
     // [/accepted]
@@ -152,12 +160,16 @@ int main(int argc, char** argv) {
     unsigned accepts = 4;
     unsigned idle_s = 0;
     unsigned grace_s = 5;
-    iocp::command_line{"12_orderly_end", "asking for the buffer back; ending with nothing in flight"}
+    iocp::command_line{"12_orderly_end",
+                       "asking for the buffer back; ending with nothing in flight"}
         .server(options)
-        .number("--workers", workers, 1, 64, "threads that take packets from the port; by default one per processor")
+        .number("--workers", workers, 1, 64,
+                "threads that take packets from the port; by default one per processor")
         .number("--accepts", accepts, 1, 1000, "how many accepts wait for clients")
-        .number("--idle-timeout", idle_s, 0, 86400, "seconds without a byte after which a client is let go; 0: never")
-        .number("--grace", grace_s, 0, 60, "seconds that busy clients have to finish after Ctrl+C")
+        .number("--idle-timeout", idle_s, 0, 86400,
+                "seconds without a byte after which a client is let go; 0: never")
+        .number("--grace", grace_s, 0, 60,
+                "seconds that busy clients have to finish after Ctrl+C")
         .parse(argc, argv);
     try {
         const iocp::winsock winsock;

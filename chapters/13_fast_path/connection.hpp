@@ -1,5 +1,6 @@
 #pragma once
-// Chapter 13, first file: a connection with two of the three switches, skip mode and zero-byte receives.
+// Chapter 13, first file: a connection with two of the three switches, skip mode and
+// zero-byte receives.
 
 #include "common/error.hpp"
 #include "common/live_set.hpp"
@@ -43,17 +44,20 @@ struct connection_settings {
 // [phase]
 enum class phase {
     open,
-    finishing, // receives no more: its receive has been cancelled, what it owes is being sent
-    lingering, // has said all (SD_SEND) and waits for the client to leave; what comes now is thrown away
+    finishing, // receives no more: its receive has been cancelled, what it owes is being
+               // sent
+    lingering, // has said all (SD_SEND) and waits for the client to leave; what comes now
+               // is thrown away
     closed     // the socket is closed, its operations are on their way back
 };
 // [/phase]
 
 class connection {
 public:
-    connection(iocp::unique_socket accepted, iocp::live_set<connection>& all, const connection_settings& settings,
-               bool skip_mode)
-        : settings_{settings}, skip_{skip_mode}, socket_{std::move(accepted)}, siblings_{all} {
+    connection(iocp::unique_socket accepted, iocp::live_set<connection>& all,
+               const connection_settings& settings, bool skip_mode)
+        : settings_{settings}, skip_{skip_mode}, socket_{std::move(accepted)}, siblings_{
+                                                                                   all} {
         siblings_.enter(*this);
     }
     ~connection() { siblings_.leave(*this); }
@@ -113,8 +117,9 @@ public:
     // [/completed]
 
     // [completed_in_batch]
-    // An entry of a batch does not say what has become of the operation, but the operation knows: it is asked as in
-    // chapter 05, of the socket that it was started on, and without waiting. The answer is a Winsock code.
+    // An entry of a batch does not say what has become of the operation, but the operation
+    // knows: it is asked as in chapter 05, of the socket that it was started on, and
+    // without waiting. The answer is a Winsock code.
     static void completed_in_batch(connection_operation& operation, DWORD bytes) {
         connection& c = operation.owner;
         DWORD code = ERROR_SUCCESS;
@@ -123,17 +128,21 @@ public:
             DWORD ignored = 0; // the entry has the count
             DWORD flags = 0;
             if (c.phase_ != phase::closed &&
-                !::WSAGetOverlappedResult(c.socket_.get(), &operation, &ignored, FALSE, &flags)) {
+                !::WSAGetOverlappedResult(c.socket_.get(), &operation, &ignored, FALSE,
+                                          &flags)) {
                 code = static_cast<DWORD>(::WSAGetLastError());
             }
         }
-        completed(operation, bytes, code); // it is in flight until then, so the connection cannot go in between
+        completed(
+            operation, bytes,
+            code); // it is in flight until then, so the connection cannot go in between
     }
     // [/completed_in_batch]
 
     // [look]
-    // The main thread looks at every connection now and then. It only cancels and closes, it submits nothing: so an
-    // operation that is in flight stays counted, and its packet ends the connection as ever.
+    // The main thread looks at every connection now and then. It only cancels and closes,
+    // it submits nothing: so an operation that is in flight stays counted, and its packet
+    // ends the connection as ever.
     void let_go_if_idle(clock_type::time_point now, clock_type::duration limit) {
         const std::lock_guard lock{lock_};
         if (now - progress_ < limit) {
@@ -146,11 +155,13 @@ public:
         }
     }
 
-    // For the end of the server: a connection that is busy may go on, and ends when it has become quiet.
+    // For the end of the server: a connection that is busy may go on, and ends when it has
+    // become quiet.
     void finish_if_quiet(clock_type::time_point now, clock_type::time_point stopped_at) {
         const std::lock_guard lock{lock_};
         if (phase_ == phase::open && begin_ == end_ && now - progress_ >= quiet) {
-            linger_ = echoed_ > stopped_at; // it was in the middle of something: its last bytes may be on the way
+            linger_ = echoed_ > stopped_at; // it was in the middle of something: its last
+                                            // bytes may be on the way
             finish();
         }
     }
@@ -167,7 +178,8 @@ private:
         phase_ = phase::finishing;
         if (!::CancelIoEx(reinterpret_cast<HANDLE>(socket_.get()), &receive_)) {
             const DWORD code = ::GetLastError();
-            if (code != ERROR_NOT_FOUND) { // 1168: it has just ended by itself; its packet is on the way
+            if (code != ERROR_NOT_FOUND) { // 1168: it has just ended by itself; its packet
+                                           // is on the way
                 iocp::report(code, "CancelIoEx");
                 close();
             }
@@ -178,7 +190,8 @@ private:
 
     void close() {
         phase_ = phase::closed;
-        iocp::cancel_and_close(socket_); // nobody is inside a call on it: such calls are made under the lock
+        iocp::cancel_and_close(
+            socket_); // nobody is inside a call on it: such calls are made under the lock
     }
 
     // [apply]
@@ -187,8 +200,9 @@ private:
             begin_ += bytes;
             echoed_ = progress_;
         } else if (std::exchange(probing_, false)) {
-            readable_ = true; // 0 bytes, and that means nothing: a real receive tells data from the end
-        } else {              // perhaps cancelled, but too late: then it brings data like any other
+            readable_ = true; // 0 bytes, and that means nothing: a real receive tells data
+                              // from the end
+        } else { // perhaps cancelled, but too late: then it brings data like any other
             readable_ = false;
             waiting_ = phase_ == phase::lingering ? 0 : bytes;
             input_over_ = bytes == 0;
@@ -207,11 +221,12 @@ private:
             submit_send();
         }
         const bool over = input_over_ || phase_ == phase::finishing;
-        if (phase_ != phase::closed && over && begin_ == end_ && waiting_ == 0 && !receive_.in_flight) {
+        if (phase_ != phase::closed && over && begin_ == end_ && waiting_ == 0 &&
+            !receive_.in_flight) {
             say_goodbye();
         }
-        if ((phase_ == phase::open || phase_ == phase::lingering) && !receive_.in_flight && waiting_ == 0 &&
-            !input_over_) {
+        if ((phase_ == phase::open || phase_ == phase::lingering) && !receive_.in_flight &&
+            waiting_ == 0 && !input_over_) {
             settings_.zero_byte && !readable_ ? submit_probe() : submit_receive();
         }
         if (probing_ && begin_ == end_) { // nothing to send, and nothing lent but the probe
@@ -222,10 +237,12 @@ private:
     // [/move_on]
 
     // [goodbye]
-    // Closing a socket that has unread input resets the connection, and a reset may destroy echo that the client has
-    // not read yet. So: say that we send no more, read until the client leaves, close.
+    // Closing a socket that has unread input resets the connection, and a reset may destroy
+    // echo that the client has not read yet. So: say that we send no more, read until the
+    // client leaves, close.
     void say_goodbye() {
-        if (phase_ != phase::lingering && ::shutdown(socket_.get(), SD_SEND) == SOCKET_ERROR) {
+        if (phase_ != phase::lingering &&
+            ::shutdown(socket_.get(), SD_SEND) == SOCKET_ERROR) {
             iocp::report(::WSAGetLastError(), "shutdown");
         }
         if (linger_ && !input_over_) {
@@ -237,16 +254,18 @@ private:
     // [/goodbye]
 
     // [zero_byte]
-    // Lends no byte of memory but the operation itself. It ends when there is something to receive, and leaves it
-    // there. So a connection that is idle needs no buffer.
+    // Lends no byte of memory but the operation itself. It ends when there is something to
+    // receive, and leaves it there. So a connection that is idle needs no buffer.
     void submit_probe() {
         probing_ = true;
         receive_.clear();
         WSABUF nothing{0, nullptr};
         DWORD bytes = 0;
         DWORD flags = 0;
-        // lent: receive_ -> kernel until the packet is dequeued, or the call returns success in skip mode
-        const int returned = ::WSARecv(socket_.get(), &nothing, 1, &bytes, &flags, &receive_, nullptr);
+        // lent: receive_ -> kernel until the packet is dequeued, or the call returns
+        // success in skip mode
+        const int returned =
+            ::WSARecv(socket_.get(), &nothing, 1, &bytes, &flags, &receive_, nullptr);
         after_submit(receive_, returned, bytes, "WSARecv");
     }
     // [/zero_byte]
@@ -264,8 +283,10 @@ private:
         WSABUF room{buffer_size, inbox_.get()};
         DWORD bytes = 0;
         DWORD flags = 0;
-        // lent: receive_, the inbox -> kernel until the packet is dequeued, or the call returns success in skip mode
-        const int returned = ::WSARecv(socket_.get(), &room, 1, &bytes, &flags, &receive_, nullptr);
+        // lent: receive_, the inbox -> kernel until the packet is dequeued, or the call
+        // returns success in skip mode
+        const int returned =
+            ::WSARecv(socket_.get(), &room, 1, &bytes, &flags, &receive_, nullptr);
         after_submit(receive_, returned, bytes, "WSARecv");
     }
     // [/submit_receive]
@@ -274,14 +295,17 @@ private:
         send_.clear();
         WSABUF rest{end_ - begin_, outbox_.get() + begin_};
         DWORD bytes = 0;
-        // lent: send_, the outbox -> kernel until the packet is dequeued, or the call returns success in skip mode
+        // lent: send_, the outbox -> kernel until the packet is dequeued, or the call
+        // returns success in skip mode
         const int returned = ::WSASend(socket_.get(), &rest, 1, &bytes, 0, &send_, nullptr);
         after_submit(send_, returned, bytes, "WSASend");
     }
 
     // [after_submit]
-    // `bytes` was written by the call into a local variable of its caller, and means something after a success only.
-    void after_submit(connection_operation& operation, int returned, DWORD bytes, const char* call) {
+    // `bytes` was written by the call into a local variable of its caller, and means
+    // something after a success only.
+    void after_submit(connection_operation& operation, int returned, DWORD bytes,
+                      const char* call) {
         const int code = returned == 0 ? 0 : ::WSAGetLastError();
         if (code != 0 && code != WSA_IO_PENDING) {
             // back: operation and its buffer: at once
@@ -291,8 +315,10 @@ private:
         }
         operation.in_flight = true;
         ++in_flight_;
-        if (code == 0 && skip_) { // no packet will come: either we go on with it now, or we make a packet for it
-            if (!may_go_on_ && ::PostQueuedCompletionStatus(settings_.port->get(), bytes, client_key, &operation)) {
+        if (code == 0 && skip_) { // no packet will come: either we go on with it now, or we
+                                  // make a packet for it
+            if (!may_go_on_ && ::PostQueuedCompletionStatus(settings_.port->get(), bytes,
+                                                            client_key, &operation)) {
                 return; // at the end of the queue: the other clients come first
             }
             operation.in_flight = false;
@@ -307,19 +333,21 @@ private:
 
     // [state]
     static constexpr ULONG buffer_size = 8 * 1024;
-    static constexpr int fair_share = 16; // turns on one connection before the others have theirs
+    static constexpr int fair_share =
+        16; // turns on one connection before the others have theirs
 
     const connection_settings& settings_;
     const bool skip_; // asked for, and what its provider allows
     iocp::unique_socket socket_;
     iocp::live_set<connection>& siblings_;
-    std::mutex lock_; // of all below and of every call on the socket: workers and the main thread meet here
+    std::mutex lock_; // of all below and of every call on the socket: workers and the main
+                      // thread meet here
     connection_operation receive_{kind::receive, *this};
     connection_operation send_{kind::send, *this};
     std::unique_ptr<char[]> inbox_;  // lent to the receive
     std::unique_ptr<char[]> outbox_; // lent to the send
-    ULONG waiting_ = 0;              // bytes in the inbox, received while the outbox was busy
-    ULONG begin_ = 0;                // still to be sent: outbox_[begin_, end_)
+    ULONG waiting_ = 0; // bytes in the inbox, received while the outbox was busy
+    ULONG begin_ = 0;   // still to be sent: outbox_[begin_, end_)
     ULONG end_ = 0;
     int in_flight_ = 0;
     bool probing_ = false;   // the receive in flight is one of zero bytes
@@ -329,7 +357,8 @@ private:
     bool input_over_ = false;
     bool linger_ = false;
     phase phase_ = phase::open;
-    clock_type::time_point progress_ = clock_type::now(); // when bytes moved last, in either direction
-    clock_type::time_point echoed_{};                     // when a send ended last
+    clock_type::time_point progress_ =
+        clock_type::now();            // when bytes moved last, in either direction
+    clock_type::time_point echoed_{}; // when a send ended last
     // [/state]
 };

@@ -1,6 +1,7 @@
-// Chapter 13: fewer trips to the kernel, by three switches. --batch takes many packets with one call; --skip goes on at
-// once when an operation has succeeded at once; --zero-byte waits for data without holding a buffer. Each is off unless
-// asked for. The second and the third are in connection.hpp.
+// Chapter 13: fewer trips to the kernel, by three switches. --batch takes many packets with
+// one call; --skip goes on at once when an operation has succeeded at once; --zero-byte
+// waits for data without holding a buffer. Each is off unless asked for. The second and the
+// third are in connection.hpp.
 
 #include "connection.hpp"
 
@@ -37,12 +38,13 @@ namespace {
 constexpr auto tick = 50ms; // how often the main thread looks at the connections
 
 // [skip_mode]
-// Skip mode is only right where every provider hands out handles of the file system. A layered provider may not,
-// and would lose completions or tell of them twice.
+// Skip mode is only right where every provider hands out handles of the file system. A
+// layered provider may not, and would lose completions or tell of them twice.
 bool turn_on_skip_mode(SOCKET socket) {
     WSAPROTOCOL_INFOW about{};
     int length = sizeof about;
-    if (::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL_INFOW, reinterpret_cast<char*>(&about), &length) == SOCKET_ERROR) {
+    if (::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL_INFOW, reinterpret_cast<char*>(&about),
+                     &length) == SOCKET_ERROR) {
         iocp::report(::WSAGetLastError(), "getsockopt SO_PROTOCOL_INFOW");
         return false;
     }
@@ -50,7 +52,8 @@ bool turn_on_skip_mode(SOCKET socket) {
         return false;
     }
     if (!::SetFileCompletionNotificationModes(reinterpret_cast<HANDLE>(socket),
-                                              FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE)) {
+                                              FILE_SKIP_COMPLETION_PORT_ON_SUCCESS |
+                                                  FILE_SKIP_SET_EVENT_ON_HANDLE)) {
         iocp::report(::GetLastError(), "SetFileCompletionNotificationModes");
         return false;
     }
@@ -60,8 +63,10 @@ bool turn_on_skip_mode(SOCKET socket) {
 
 class server {
 public:
-    server(iocp::unique_socket listener, int family, unsigned accepts, connection_settings settings)
-        : settings_{settings}, accepts_{std::move(listener), family, port_, listener_key, accepts} {
+    server(iocp::unique_socket listener, int family, unsigned accepts,
+           connection_settings settings)
+        : settings_{settings}, accepts_{std::move(listener), family, port_, listener_key,
+                                        accepts} {
         settings_.port = &port_;
     }
 
@@ -73,12 +78,15 @@ public:
     }
 
     // [shut_down]
-    // While the workers go on: first nobody new, then everybody finishes, then, at the deadline, the rest is cut off.
+    // While the workers go on: first nobody new, then everybody finishes, then, at the
+    // deadline, the rest is cut off.
     void shut_down(clock_type::duration grace) {
         const auto stopped_at = clock_type::now();
         stopping_ = true;
-        accepts_.stop_arming(); // no accept is submitted after this, so the cancel misses none
-        if (!::CancelIoEx(reinterpret_cast<HANDLE>(accepts_.listener()), nullptr)) { // all that is pending on it
+        accepts_
+            .stop_arming(); // no accept is submitted after this, so the cancel misses none
+        if (!::CancelIoEx(reinterpret_cast<HANDLE>(accepts_.listener()),
+                          nullptr)) { // all that is pending on it
             const DWORD code = ::GetLastError();
             if (code != ERROR_NOT_FOUND) {
                 iocp::report(code, "CancelIoEx");
@@ -111,17 +119,20 @@ public:
 
     // [batch]
     // [take_batch]
-    // Several packets with one call. How many? No more than this worker's share of the work, or it would hold packets
-    // that another worker is waiting for.
+    // Several packets with one call. How many? No more than this worker's share of the
+    // work, or it would hold packets that another worker is waiting for.
     void work_in_batches(unsigned workers) {
         constexpr std::size_t most = 64;
         OVERLAPPED_ENTRY entries[most];
         for (bool told_to_stop = false; !told_to_stop;) {
-            const auto share = static_cast<ULONG>(std::clamp<std::size_t>(live_.size() / workers, 1, most));
+            const auto share = static_cast<ULONG>(
+                std::clamp<std::size_t>(live_.size() / workers, 1, most));
             constexpr DWORD retry_ms = 1000;
             ULONG count = 0;
-            if (!::GetQueuedCompletionStatusEx(port_.get(), entries, share, &count, retry_ms, FALSE)) {
-                const DWORD code = ::GetLastError(); // of the wait: whether operations have failed is not said here
+            if (!::GetQueuedCompletionStatusEx(port_.get(), entries, share, &count,
+                                               retry_ms, FALSE)) {
+                const DWORD code = ::GetLastError(); // of the wait: whether operations have
+                                                     // failed is not said here
                 if (code != WAIT_TIMEOUT) {
                     iocp::report(code, "GetQueuedCompletionStatusEx");
                     return;
@@ -152,7 +163,8 @@ public:
         }
         DWORD bytes = 0;
         DWORD flags = 0;
-        const BOOL good = ::WSAGetOverlappedResult(accepts_.listener(), operation, &bytes, FALSE, &flags);
+        const BOOL good =
+            ::WSAGetOverlappedResult(accepts_.listener(), operation, &bytes, FALSE, &flags);
         const int code = good ? 0 : ::WSAGetLastError();
         accepted(static_cast<iocp::accept_operation*>(operation), static_cast<DWORD>(code));
     }
@@ -160,9 +172,11 @@ public:
 
     // [pass_on]
     void pass_on_stop() {
-        while (!::PostQueuedCompletionStatus(port_.get(), 0, iocp::stop_worker_key, nullptr)) {
+        while (
+            !::PostQueuedCompletionStatus(port_.get(), 0, iocp::stop_worker_key, nullptr)) {
             iocp::report(::GetLastError(), "PostQueuedCompletionStatus");
-            ::Sleep(100); // short of memory for a packet; without it a worker would never end
+            ::Sleep(
+                100); // short of memory for a packet; without it a worker would never end
         }
     }
     // [/pass_on]
@@ -193,7 +207,8 @@ private:
             break;
         case kind::receive:
         case kind::send:
-            connection::completed(*static_cast<connection_operation*>(operation), packet.bytes, packet.code);
+            connection::completed(*static_cast<connection_operation*>(operation),
+                                  packet.bytes, packet.code);
             break;
         }
     }
@@ -201,9 +216,11 @@ private:
     // [accepted]
     void accepted(iocp::accept_operation* lent, DWORD code) {
         try {
-            iocp::unique_socket socket = accepts_.take(lent, stopping_ ? ERROR_OPERATION_ABORTED : code);
+            iocp::unique_socket socket =
+                accepts_.take(lent, stopping_ ? ERROR_OPERATION_ABORTED : code);
             if (stopping_) {
-                return; // cancelled, or a client that came too late: its socket is closed here
+                return; // cancelled, or a client that came too late: its socket is closed
+                        // here
             }
             if (!socket) {
                 iocp::report(code, "AcceptEx");
@@ -212,9 +229,11 @@ private:
             iocp::associate(socket.get(), port_, client_key);
             iocp::send_without_delay(socket.get());
             const bool skip = settings_.skip && turn_on_skip_mode(socket.get());
-            connection::start(std::make_unique<connection>(std::move(socket), live_, settings_, skip));
+            connection::start(
+                std::make_unique<connection>(std::move(socket), live_, settings_, skip));
         } catch (const std::exception& problem) {
-            std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
+            std::fprintf(stderr, "%s\n",
+                         problem.what()); // one client less; the listener goes on
         }
     }
     // [/accepted]
@@ -236,15 +255,23 @@ int main(int argc, char** argv) {
     unsigned grace_s = 5;
     bool batch = false;
     connection_settings settings;
-    iocp::command_line{"13_fast_path", "fewer trips to the kernel: three switches, each off unless asked for"}
+    iocp::command_line{
+        "13_fast_path",
+        "fewer trips to the kernel: three switches, each off unless asked for"}
         .server(options)
-        .number("--workers", workers, 1, 64, "threads that take packets from the port; by default one per processor")
+        .number("--workers", workers, 1, 64,
+                "threads that take packets from the port; by default one per processor")
         .number("--accepts", accepts, 1, 1000, "how many accepts wait for clients")
-        .number("--idle-timeout", idle_s, 0, 86400, "seconds without a byte after which a client is let go; 0: never")
-        .number("--grace", grace_s, 0, 60, "seconds that busy clients have to finish after Ctrl+C")
-        .flag("--batch", batch, "take several packets with one call (GetQueuedCompletionStatusEx)")
-        .flag("--skip", settings.skip, "no packet for what succeeds at once (FILE_SKIP_COMPLETION_PORT_ON_SUCCESS)")
-        .flag("--zero-byte", settings.zero_byte, "wait for data with a receive of zero bytes, which lends no buffer")
+        .number("--idle-timeout", idle_s, 0, 86400,
+                "seconds without a byte after which a client is let go; 0: never")
+        .number("--grace", grace_s, 0, 60,
+                "seconds that busy clients have to finish after Ctrl+C")
+        .flag("--batch", batch,
+              "take several packets with one call (GetQueuedCompletionStatusEx)")
+        .flag("--skip", settings.skip,
+              "no packet for what succeeds at once (FILE_SKIP_COMPLETION_PORT_ON_SUCCESS)")
+        .flag("--zero-byte", settings.zero_byte,
+              "wait for data with a receive of zero bytes, which lends no buffer")
         .parse(argc, argv);
     try {
         const iocp::winsock winsock;
@@ -255,7 +282,8 @@ int main(int argc, char** argv) {
 
         server s{std::move(listener), where.family(), accepts, settings};
         iocp::worker_pool pool;
-        pool.start(s.port(), workers, [&] { batch ? s.work_in_batches(workers) : s.work(); });
+        pool.start(s.port(), workers,
+                   [&] { batch ? s.work_in_batches(workers) : s.work(); });
         while (!stop.wait(idle_s == 0 ? INFINITE : static_cast<DWORD>(tick.count()))) {
             s.let_idle_go(std::chrono::seconds{idle_s});
         }

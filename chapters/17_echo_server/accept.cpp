@@ -17,9 +17,10 @@ admission::~admission() {
     }
 }
 
-acceptor::acceptor(iocp::unique_socket listening, int family, const iocp::unique_handle& port, const settings& how,
-                   ledger& books)
-    : listener_{std::move(listening)}, family_{family}, how_{how}, books_{books}, extensions_{listener_.get()} {
+acceptor::acceptor(iocp::unique_socket listening, int family,
+                   const iocp::unique_handle& port, const settings& how, ledger& books)
+    : listener_{std::move(listening)}, family_{family}, how_{how}, books_{books},
+      extensions_{listener_.get()} {
     iocp::associate(listener_.get(), port, listener_key);
     top_up();
 }
@@ -29,7 +30,8 @@ acceptor::acceptor(iocp::unique_socket listening, int family, const iocp::unique
 void acceptor::top_up() {
     const std::lock_guard lock{lock_};
     try {
-        while (!stopped_ && armed_ < how_.accepts && clients_ + armed_ < how_.max_connections) {
+        while (!stopped_ && armed_ < how_.accepts &&
+               clients_ + armed_ < how_.max_connections) {
             submit();
             ++armed_; // its packet may be here already; whoever has it waits for the lock
         }
@@ -52,8 +54,9 @@ void acceptor::submit() {
     iocp::accept_operation* const lent = iocp::lend(std::move(mine));
     ++books_.outstanding;
     // lent: the accept operation with its socket -> kernel until its packet is dequeued
-    if (!extensions_.AcceptEx(listener_.get(), lent->socket.get(), lent->addresses, 0, iocp::accept_address_room,
-                              iocp::accept_address_room, &bytes, lent)) {
+    if (!extensions_.AcceptEx(listener_.get(), lent->socket.get(), lent->addresses, 0,
+                              iocp::accept_address_room, iocp::accept_address_room, &bytes,
+                              lent)) {
         const int code = ::WSAGetLastError();
         if (code != ERROR_IO_PENDING) {
             --books_.outstanding;
@@ -79,7 +82,8 @@ acceptor::arrival acceptor::take(const completion& ended) {
         DWORD flags = 0;
         const bool good = ended.code_is_known
                               ? ended.code == ERROR_SUCCESS
-                              : ::WSAGetOverlappedResult(listener_.get(), mine.get(), &bytes, FALSE, &flags) != FALSE;
+                              : ::WSAGetOverlappedResult(listener_.get(), mine.get(),
+                                                         &bytes, FALSE, &flags) != FALSE;
         if (!good || stopped_) { // a client that has left again, or that came too late
             return newcomer;
         }
@@ -103,11 +107,13 @@ void acceptor::left() {
 // [/take]
 
 // [stop_accepting]
-// The flag first: accepts are submitted under the same lock, so none slips in behind the cancel.
+// The flag first: accepts are submitted under the same lock, so none slips in behind the
+// cancel.
 void acceptor::stop() {
     const std::lock_guard lock{lock_};
     stopped_ = true;
-    if (!::CancelIoEx(reinterpret_cast<HANDLE>(listener_.get()), nullptr)) { // all that is pending on the listener
+    if (!::CancelIoEx(reinterpret_cast<HANDLE>(listener_.get()),
+                      nullptr)) { // all that is pending on the listener
         const DWORD code = ::GetLastError();
         if (code != ERROR_NOT_FOUND) {
             iocp::report(code, "CancelIoEx");

@@ -1,5 +1,6 @@
 #pragma once
-// Chapter 17, acceptor: as many AcceptEx in flight as there is room for clients, and always tried again.
+// Chapter 17, acceptor: as many AcceptEx in flight as there is room for clients, and always
+// tried again.
 
 #include "ledger.hpp"
 #include "settings.hpp"
@@ -19,7 +20,8 @@
 class acceptor;
 
 // [admission]
-// A place under --max-connections. Who holds it is a client; when it goes, the next one may come.
+// A place under --max-connections. Who holds it is a client; when it goes, the next one may
+// come.
 class admission {
 public:
     admission() noexcept = default;
@@ -38,11 +40,12 @@ private:
 
 class acceptor {
 public:
-    acceptor(iocp::unique_socket listening, int family, const iocp::unique_handle& port, const settings& how,
-             ledger& books);
+    acceptor(iocp::unique_socket listening, int family, const iocp::unique_handle& port,
+             const settings& how, ledger& books);
 
-    // Armed accepts = min(--accepts, --max-connections - clients - armed). To be called from packets, when a client has
-    // left, and now and then: what was missing may have been somebody else's.
+    // Armed accepts = min(--accepts, --max-connections - clients - armed). To be called
+    // from packets, when a client has left, and now and then: what was missing may have
+    // been somebody else's.
     void top_up();
 
     struct arrival {
@@ -53,7 +56,7 @@ public:
 
     void left(); // called by admission
 
-    void stop();                                        // nobody new: what is in flight is cancelled and comes back
+    void stop(); // nobody new: what is in flight is cancelled and comes back
     void close() { iocp::cancel_and_close(listener_); } // the same, in the hard way
     int family() const { return family_; }
 

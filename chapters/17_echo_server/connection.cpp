@@ -4,9 +4,10 @@
 
 #include <utility>
 
-connection::connection(iocp::unique_socket accepted, admission ticket, iocp::live_set<connection>& all, ledger& books,
-                       bool skip_mode)
-    : ticket_{std::move(ticket)}, socket_{std::move(accepted)}, siblings_{all}, books_{books}, skip_{skip_mode} {
+connection::connection(iocp::unique_socket accepted, admission ticket,
+                       iocp::live_set<connection>& all, ledger& books, bool skip_mode)
+    : ticket_{std::move(ticket)}, socket_{std::move(accepted)}, siblings_{all},
+      books_{books}, skip_{skip_mode} {
     siblings_.enter(*this);
     ++books_.live;
 }
@@ -18,8 +19,9 @@ connection::~connection() {
 
 // [count]
 // [run]
-// Every step of a connection is made here, and here is the one place where it ends: closed, and the last of its
-// operations is back. Before that the kernel may still write to it; after that no packet can lead to it.
+// Every step of a connection is made here, and here is the one place where it ends: closed,
+// and the last of its operations is back. Before that the kernel may still write to it;
+// after that no packet can lead to it.
 template <class Step>
 void connection::run(connection& c, worker& here, Step step) {
     bool last = false;
@@ -56,11 +58,13 @@ void connection::completed(const completion& ended, worker& here) {
         --c.in_flight_;
         --c.books_.outstanding;
         // back: operation, and the inbox with a receive, the outbox with a send
-        if (c.phase_ == phase::closed || (code == ERROR_OPERATION_ABORTED && c.was_cancelled(operation))) {
+        if (c.phase_ == phase::closed ||
+            (code == ERROR_OPERATION_ABORTED && c.was_cancelled(operation))) {
             return;
         }
         if (code != ERROR_SUCCESS) {
-            ++c.books_.lost; // mostly a reset: the client's affair, and not worth a line for each
+            ++c.books_.lost; // mostly a reset: the client's affair, and not worth a line
+                             // for each
             c.close();
             return;
         }
@@ -71,8 +75,9 @@ void connection::completed(const completion& ended, worker& here) {
 // [/count]
 
 // [result]
-// An entry of a batch does not say how the operation has ended. The operation knows, and is asked without waiting, of
-// the socket that it was started on; when that is closed the answer does not matter any more.
+// An entry of a batch does not say how the operation has ended. The operation knows, and is
+// asked without waiting, of the socket that it was started on; when that is closed the
+// answer does not matter any more.
 DWORD connection::result_of(connection_operation& operation, const completion& ended) {
     if (ended.code_is_known || phase_ == phase::closed) {
         return ended.code;
@@ -102,11 +107,13 @@ void connection::move_on() {
         submit_send();
     }
     const bool over = input_over_ || phase_ == phase::finishing;
-    if (phase_ != phase::closed && over && !owes_bytes() && waiting_ == 0 && !receive_.in_flight) {
+    if (phase_ != phase::closed && over && !owes_bytes() && waiting_ == 0 &&
+        !receive_.in_flight) {
         say_goodbye();
     }
     const bool listening = phase_ == phase::open || phase_ == phase::lingering;
-    if (listening && !receive_.in_flight && waiting_ == 0 && !input_over_) { // a slow reader stops its own sending here
+    if (listening && !receive_.in_flight && waiting_ == 0 &&
+        !input_over_) { // a slow reader stops its own sending here
         parked_ ? submit_probe() : submit_receive();
     }
 }
@@ -125,10 +132,12 @@ void connection::after_submit(connection_operation& operation, int returned, DWO
     ++in_flight_;
     ++books_.outstanding;
     if (code != 0 || !skip_) {
-        return; // its packet will come, perhaps it is there already: its worker waits for our lock
+        return; // its packet will come, perhaps it is there already: its worker waits for
+                // our lock
     }
     if (++turns_ >= fair_share) {
-        here_->later(operation, bytes); // no packet will come, so it waits its turn with this worker, still counted
+        here_->later(operation, bytes); // no packet will come, so it waits its turn with
+                                        // this worker, still counted
         return;
     }
     operation.in_flight = false;

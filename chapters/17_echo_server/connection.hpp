@@ -1,6 +1,7 @@
 #pragma once
-// Chapter 17, connection: one client. Its parts: receive.cpp, send.cpp, cancel.cpp, and here and in connection.cpp what
-// holds them together: the lock, the count, and the one question, what can be done now.
+// Chapter 17, connection: one client. Its parts: receive.cpp, send.cpp, cancel.cpp, and
+// here and in connection.cpp what holds them together: the lock, the count, and the one
+// question, what can be done now.
 
 #include "accept.hpp"
 #include "ledger.hpp"
@@ -28,7 +29,8 @@ struct connection_operation : iocp::typed_operation {
 enum class phase {
     open,
     finishing, // receives no more; what it owes is being sent
-    lingering, // has said all (SD_SEND) and waits for the client to leave; what comes now is thrown away
+    lingering, // has said all (SD_SEND) and waits for the client to leave; what comes now
+               // is thrown away
     closed     // the socket is closed, its operations are on their way back
 };
 // [/phase]
@@ -45,11 +47,12 @@ struct glance {
 };
 // [/glance]
 
-// It is lent to the kernel as a whole, from start() until it is closed and the last of its operations is back.
+// It is lent to the kernel as a whole, from start() until it is closed and the last of its
+// operations is back.
 class connection {
 public:
-    connection(iocp::unique_socket accepted, admission ticket, iocp::live_set<connection>& all, ledger& books,
-               bool skip_mode);
+    connection(iocp::unique_socket accepted, admission ticket,
+               iocp::live_set<connection>& all, ledger& books, bool skip_mode);
     ~connection();
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
@@ -84,7 +87,8 @@ private:
     void close();
 
     static constexpr ULONG buffer_size = 16 * 1024;
-    static constexpr int fair_share = 16; // steps on one connection before its worker looks at the port again
+    static constexpr int fair_share =
+        16; // steps on one connection before its worker looks at the port again
 
     // [state]
     const admission ticket_; // its place under --max-connections
@@ -92,14 +96,15 @@ private:
     iocp::live_set<connection>& siblings_;
     ledger& books_;
     const bool skip_;
-    std::mutex lock_;        // of all below and of every call on the socket: two workers may meet here
+    std::mutex
+        lock_; // of all below and of every call on the socket: two workers may meet here
     worker* here_ = nullptr; // who runs the step that is being made
     connection_operation receive_{iocp::kind::receive, *this};
     connection_operation send_{iocp::kind::send, *this};
     std::unique_ptr<char[]> inbox_;  // lent to the receive
     std::unique_ptr<char[]> outbox_; // lent to the send
-    ULONG waiting_ = 0;              // bytes in the inbox, received while the outbox was busy
-    ULONG begin_ = 0;                // still to be sent: outbox_[begin_, end_)
+    ULONG waiting_ = 0; // bytes in the inbox, received while the outbox was busy
+    ULONG begin_ = 0;   // still to be sent: outbox_[begin_, end_)
     ULONG end_ = 0;
     int in_flight_ = 0;
     int turns_ = 0;           // steps since the worker looked at the port
@@ -110,7 +115,8 @@ private:
     bool parked_ = false;  // no buffers: wait with a probe
     bool probing_ = false; // the receive in flight is a probe
     phase phase_ = phase::open;
-    clock_type::time_point progress_ = clock_type::now(); // when bytes moved last, in either direction
-    clock_type::time_point echoed_{};                     // when a send ended last
+    clock_type::time_point progress_ =
+        clock_type::now();            // when bytes moved last, in either direction
+    clock_type::time_point echoed_{}; // when a send ended last
     // [/state]
 };

@@ -16,16 +16,20 @@ void connection::submit_receive() {
     }
     receive_.clear();
     WSABUF room{buffer_size, inbox_.get()};
-    DWORD bytes = 0; // read only after a success in skip mode, so it may live here and not in the operation
+    DWORD bytes = 0; // read only after a success in skip mode, so it may live here and not
+                     // in the operation
     DWORD flags = 0;
-    // lent: receive_, the inbox -> kernel until the packet is dequeued, or the call returns success in skip mode
-    const int returned = ::WSARecv(socket_.get(), &room, 1, &bytes, &flags, &receive_, nullptr);
+    // lent: receive_, the inbox -> kernel until the packet is dequeued, or the call returns
+    // success in skip mode
+    const int returned =
+        ::WSARecv(socket_.get(), &room, 1, &bytes, &flags, &receive_, nullptr);
     after_submit(receive_, returned, bytes);
 }
 
 // [received]
 void connection::received(DWORD bytes) {
-    parking_ = false; // the cancel came too late, if there was one: this is a receive like any other
+    parking_ = false; // the cancel came too late, if there was one: this is a receive like
+                      // any other
     if (probing_) {
         probing_ = false;
         parked_ = false; // there is something; a real receive tells data from the end
@@ -38,8 +42,8 @@ void connection::received(DWORD bytes) {
 // [/receive]
 
 // [probe]
-// A receive of zero bytes ends when there is something to receive, and leaves it there. It lends no buffer: for clients
-// that are silent for long.
+// A receive of zero bytes ends when there is something to receive, and leaves it there. It
+// lends no buffer: for clients that are silent for long.
 void connection::submit_probe() {
     inbox_.reset();
     outbox_.reset(); // nothing is owed: a connection is parked only then
@@ -48,8 +52,10 @@ void connection::submit_probe() {
     WSABUF nothing{0, nullptr};
     DWORD bytes = 0;
     DWORD flags = 0;
-    // lent: receive_ -> kernel until the packet is dequeued, or the call returns success in skip mode
-    const int returned = ::WSARecv(socket_.get(), &nothing, 1, &bytes, &flags, &receive_, nullptr);
+    // lent: receive_ -> kernel until the packet is dequeued, or the call returns success in
+    // skip mode
+    const int returned =
+        ::WSARecv(socket_.get(), &nothing, 1, &bytes, &flags, &receive_, nullptr);
     after_submit(receive_, returned, bytes);
 }
 // [/probe]

@@ -20,7 +20,8 @@ server::server(iocp::unique_socket listener, int family, const settings& how, le
     for (unsigned i = 0; i < how.workers; ++i) {
         workers_.emplace_back(*this, ports_[i % ports]);
     }
-    acceptor_ = std::make_unique<acceptor>(std::move(listener), family, ports_.front(), how, books_);
+    acceptor_ = std::make_unique<acceptor>(std::move(listener), family, ports_.front(), how,
+                                           books_);
     start_workers();
 }
 
@@ -45,17 +46,20 @@ void server::accepted(const completion& ended, worker& here) {
         iocp::associate(newcomer.socket.get(), port, client_key);
         iocp::send_without_delay(newcomer.socket.get());
         const bool skip = !how_.no_skip && iocp::turn_on_skip_mode(newcomer.socket.get());
-        connection::start(
-            std::make_unique<connection>(std::move(newcomer.socket), std::move(newcomer.ticket), live_, books_, skip),
-            here);
+        connection::start(std::make_unique<connection>(std::move(newcomer.socket),
+                                                       std::move(newcomer.ticket), live_,
+                                                       books_, skip),
+                          here);
     } catch (const std::exception& problem) {
-        std::fprintf(stderr, "%s\n", problem.what()); // one client less; the listener goes on
+        std::fprintf(stderr, "%s\n",
+                     problem.what()); // one client less; the listener goes on
     }
 }
 // [/accepted]
 
 // [tick]
-// The main thread keeps the time, the workers do the work. One tick at a time: a slow server gets no heap of them.
+// The main thread keeps the time, the workers do the work. One tick at a time: a slow
+// server gets no heap of them.
 void server::post_tick() {
     if (tick_posted_.exchange(true)) {
         return;

@@ -1,5 +1,6 @@
 #pragma once
-// Chapter 17, server: the ports, the acceptor, the connections, and the end of it all (shutdown.cpp).
+// Chapter 17, server: the ports, the acceptor, the connections, and the end of it all
+// (shutdown.cpp).
 
 #include "accept.hpp"
 #include "connection.hpp"

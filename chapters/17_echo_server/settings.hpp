@@ -1,5 +1,6 @@
 #pragma once
-// Chapter 17: what the command line decides. Every trick of chapter 13 is on, and can be taken away.
+// Chapter 17: what the command line decides. Every trick of chapter 13 is on, and can be
+// taken away.
 
 #include <chrono>
 
@@ -12,7 +13,7 @@ struct settings {
     unsigned grace_s = 5;             // what busy clients have after Ctrl+C
     unsigned stats_s = 0;             // 0: none
     bool dual_stack = false;          // an IPv6 listener that takes IPv4 clients, too
-    bool port_per_worker = false;     // no sharing of packets among workers; pays under Wine
+    bool port_per_worker = false; // no sharing of packets among workers; pays under Wine
     bool no_batch = false;
     bool no_skip = false;
     bool no_parking = false;
@@ -21,7 +22,10 @@ struct settings {
 
 using clock_type = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds idle_tick{1};           // how often connections are looked at, and accepts tried again
+constexpr std::chrono::seconds idle_tick{
+    1}; // how often connections are looked at, and accepts tried again
 constexpr std::chrono::milliseconds stopping_tick{50}; // the same after Ctrl+C
-constexpr std::chrono::milliseconds quiet{100};        // after Ctrl+C: no progress for so long ends a conversation
-constexpr std::chrono::seconds park_after{3};          // no progress for so long: the buffers are given back
+constexpr std::chrono::milliseconds quiet{
+    100}; // after Ctrl+C: no progress for so long ends a conversation
+constexpr std::chrono::seconds park_after{
+    3}; // no progress for so long: the buffers are given back

@@ -12,8 +12,9 @@
 // [run]
 void worker::run() {
     while (!stop_) {
-        // With work of its own left over it only glances at the port. So a client that always has data ready cannot
-        // keep the others waiting, and they cannot keep it waiting either.
+        // With work of its own left over it only glances at the port. So a client that
+        // always has data ready cannot keep the others waiting, and they cannot keep it
+        // waiting either.
         if (!step(left_over_.empty() ? INFINITE : 0)) {
             return;
         }
@@ -21,7 +22,8 @@ void worker::run() {
 }
 
 bool worker::step(DWORD wait_ms) {
-    const bool port_is_there = server_.how().no_batch ? take_one(wait_ms) : take_batch(wait_ms);
+    const bool port_is_there =
+        server_.how().no_batch ? take_one(wait_ms) : take_batch(wait_ms);
     for (std::size_t count = left_over_.size(); count > 0; --count) {
         const completion next = left_over_.front();
         left_over_.pop_front();
@@ -40,7 +42,8 @@ bool worker::take_one(DWORD wait_ms) {
         }
         return packet.code == WAIT_TIMEOUT;
     }
-    handle({static_cast<iocp::typed_operation*>(packet.overlapped), packet.key, packet.bytes, packet.code, true});
+    handle({static_cast<iocp::typed_operation*>(packet.overlapped), packet.key,
+            packet.bytes, packet.code, true});
     return true;
 }
 // [/take_one]
@@ -50,11 +53,13 @@ bool worker::take_batch(DWORD wait_ms) {
     constexpr std::size_t most = 64;
     OVERLAPPED_ENTRY entries[most];
     const std::size_t share =
-        server_.live() / server_.how().workers; // no more, or others would wait for packets we hold
+        server_.live() /
+        server_.how().workers; // no more, or others would wait for packets we hold
     ULONG count = 0;
-    if (!::GetQueuedCompletionStatusEx(port_.get(), entries,
-                                       static_cast<ULONG>(std::clamp<std::size_t>(share, 1, most)), &count, wait_ms,
-                                       FALSE)) {
+    if (!::GetQueuedCompletionStatusEx(
+            port_.get(), entries,
+            static_cast<ULONG>(std::clamp<std::size_t>(share, 1, most)), &count, wait_ms,
+            FALSE)) {
         const DWORD code = ::GetLastError();
         if (code != WAIT_TIMEOUT) {
             iocp::report(code, "GetQueuedCompletionStatusEx");
@@ -63,8 +68,9 @@ bool worker::take_batch(DWORD wait_ms) {
     }
     for (ULONG i = 0; i < count; ++i) {
         const OVERLAPPED_ENTRY& entry = entries[i];
-        handle({static_cast<iocp::typed_operation*>(entry.lpOverlapped), entry.lpCompletionKey,
-                entry.dwNumberOfBytesTransferred, ERROR_SUCCESS, entry.lpOverlapped == nullptr});
+        handle({static_cast<iocp::typed_operation*>(entry.lpOverlapped),
+                entry.lpCompletionKey, entry.dwNumberOfBytesTransferred, ERROR_SUCCESS,
+                entry.lpOverlapped == nullptr});
     }
     return true;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Chapter 17, worker: takes packets from a port, one by one or in batches, and hands each to what it belongs to.
+// Chapter 17, worker: takes packets from a port, one by one or in batches, and hands each
+// to what it belongs to.
 
 #include "common/operation.hpp"
 #include "common/unique.hpp"
@@ -10,7 +11,11 @@
 
 class server;
 
-enum completion_key : ULONG_PTR { listener_key = 1, client_key = 2, tick_key = 3 }; // and iocp::stop_worker_key
+enum completion_key : ULONG_PTR {
+    listener_key = 1,
+    client_key = 2,
+    tick_key = 3
+}; // and iocp::stop_worker_key
 
 // [completion]
 // One operation that has ended.
@@ -19,7 +24,8 @@ struct completion {
     ULONG_PTR key = 0;
     DWORD bytes = 0;
     DWORD code = ERROR_SUCCESS;
-    bool code_is_known = true; // not so for an entry of a batch: there the operation must be asked
+    bool code_is_known =
+        true; // not so for an entry of a batch: there the operation must be asked
 };
 // [/completion]
 
@@ -30,13 +36,14 @@ public:
     // Until a packet tells it to stop.
     void run();
 
-    // Looks at the port once, for `wait_ms` at most, then does what is left over from before.
-    // Returns false when the port is gone.
+    // Looks at the port once, for `wait_ms` at most, then does what is left over from
+    // before. Returns false when the port is gone.
     bool step(DWORD wait_ms);
 
     // [later]
-    // For an operation that has succeeded at once in skip mode, after its connection has had its fair share: no packet
-    // will come for it, so it waits here until this worker has looked at its port again.
+    // For an operation that has succeeded at once in skip mode, after its connection has
+    // had its fair share: no packet will come for it, so it waits here until this worker
+    // has looked at its port again.
     void later(iocp::typed_operation& operation, DWORD bytes) {
         left_over_.push_back({&operation, client_key, bytes, ERROR_SUCCESS, true});
     }
@@ -52,6 +59,7 @@ private:
 
     server& server_;
     const iocp::unique_handle& port_;
-    std::deque<completion> left_over_; // only this worker's thread uses it, and, when that has ended, the main thread
+    std::deque<completion> left_over_; // only this worker's thread uses it, and, when that
+                                       // has ended, the main thread
     bool stop_ = false;
 };

@@ -1,4 +1,5 @@
-// talk: a small client for trying a server by hand. What you type goes out, what comes back is shown.
+// talk: a small client for trying a server by hand. What you type goes out, what comes back
+// is shown.
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -28,16 +29,19 @@ void send_all(SOCKET server, const char* data, int size) {
     }
 }
 
-// Reads what is typed, or piped in, until its end; then tells the server that nothing more will come.
+// Reads what is typed, or piped in, until its end; then tells the server that nothing more
+// will come.
 void send_input(SOCKET server) noexcept {
     const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
     char buffer[4096];
     try {
         for (;;) {
             DWORD count = 0;
-            // ReadFile and not std::fread: that would hold a lock on stdin, which the end of the program waits for.
+            // ReadFile and not std::fread: that would hold a lock on stdin, which the end
+            // of the program waits for.
             if (!::ReadFile(input, buffer, sizeof buffer, &count, nullptr)) {
-                if (::GetLastError() != ERROR_BROKEN_PIPE) { // a pipe whose writer has left: the end
+                if (::GetLastError() !=
+                    ERROR_BROKEN_PIPE) { // a pipe whose writer has left: the end
                     iocp::fail(::GetLastError(), "ReadFile", "standard input");
                 }
                 count = 0;
@@ -67,10 +71,12 @@ void show_answers(SOCKET server) {
         if (received == 0) {
             return;
         }
-        // WriteFile and not std::fwrite, which would turn each line feed into two characters. It may take less, too.
+        // WriteFile and not std::fwrite, which would turn each line feed into two
+        // characters. It may take less, too.
         for (DWORD shown = 0; shown < static_cast<DWORD>(received);) {
             DWORD count = 0;
-            if (!::WriteFile(output, buffer + shown, static_cast<DWORD>(received) - shown, &count, nullptr)) {
+            if (!::WriteFile(output, buffer + shown, static_cast<DWORD>(received) - shown,
+                             &count, nullptr)) {
                 iocp::fail(::GetLastError(), "WriteFile", "standard output");
             }
             shown += count;
@@ -88,8 +94,9 @@ void talk_to(const iocp::address& where) {
     }
     std::fprintf(stderr, "connected to %s\n", where.text().c_str());
 
-    // One thread for each direction: neither waits for the other. Nobody can wake the one that waits for a key, so it
-    // is not joined, and the socket that it may be sending on belongs to it from here on.
+    // One thread for each direction: neither waits for the other. Nobody can wake the one
+    // that waits for a key, so it is not joined, and the socket that it may be sending on
+    // belongs to it from here on.
     const SOCKET connection = server.release();
     std::thread{send_input, connection}.detach();
     show_answers(connection);
@@ -116,6 +123,7 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "%s\n", problem.what());
         status = 1;
     }
-    // No WSACleanup and no destructors: the other thread may be inside a call. The system closes what is open.
+    // No WSACleanup and no destructors: the other thread may be inside a call. The system
+    // closes what is open.
     std::_Exit(status);
 }

@@ -13,7 +13,8 @@ enum class certainty {
     info       ///< worth knowing, not wrong
 };
 
-/// One rule that the watch looks after. Its id is stable: pages, tests and people's notes name it.
+/// One rule that the watch looks after. Its id is stable: pages, tests and people's notes
+/// name it.
 struct check {
     const char* id;
     certainty sure;
@@ -40,14 +41,17 @@ inline constexpr check operation_left{"operation-left", certainty::exact};
 inline constexpr check stack_frame_gone{"stack-frame-gone", certainty::heuristic};
 inline constexpr check send_buffer_changed{"send-buffer-changed", certainty::heuristic};
 inline constexpr check event_changed{"event-changed", certainty::heuristic};
-inline constexpr check packet_of_closed_socket{"packet-of-closed-socket", certainty::heuristic};
+inline constexpr check packet_of_closed_socket{"packet-of-closed-socket",
+                                               certainty::heuristic};
 inline constexpr check packet_from_elsewhere{"packet-from-elsewhere", certainty::info};
-inline constexpr check port_closed_with_waiters{"port-closed-with-waiters", certainty::info};
+inline constexpr check port_closed_with_waiters{"port-closed-with-waiters",
+                                                certainty::info};
 inline constexpr check untracked{"untracked", certainty::info};
 
 } // namespace checks
 
-/// Return addresses, the innermost first; unused ones are null. Capturing costs no symbols, see symbols.hpp.
+/// Return addresses, the innermost first; unused ones are null. Capturing costs no symbols,
+/// see symbols.hpp.
 using call_stack = std::array<void*, 24>;
 
 /// A check that has something to say.
@@ -55,8 +59,9 @@ struct finding {
     const check* what = nullptr;
     std::uint64_t nanoseconds = 0; ///< since the start
     std::uint32_t thread = 0;
-    std::uint64_t number = 0; ///< its place among the records: it follows the record of this number
-    std::string text{};       ///< one line: what happened
+    std::uint64_t number =
+        0; ///< its place among the records: it follows the record of this number
+    std::string text{}; ///< one line: what happened
     std::uint64_t operation = 0;
     std::uint32_t socket = 0;
     call_stack here{};      ///< where the rule was broken

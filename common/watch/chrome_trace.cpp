@@ -16,9 +16,13 @@ constexpr std::uint64_t process = 1; // the format wants one; a trace is of one 
 // One event of the list, with the comma before it.
 class event {
 public:
-    event(std::string& to, bool& first, const char* phase, std::string_view name, std::uint32_t thread)
+    event(std::string& to, bool& first, const char* phase, std::string_view name,
+          std::uint32_t thread)
         : object_{separated(to, first)} {
-        object_.text("ph", phase).text("name", name).number("pid", process).number("tid", thread);
+        object_.text("ph", phase)
+            .text("name", name)
+            .number("pid", process)
+            .number("tid", thread);
     }
     json_object* operator->() { return &object_; }
 
@@ -45,9 +49,12 @@ std::string ending(const record& what) {
 
 void chrome_trace::add_begin(std::string& to, const record& what) {
     open_operation& fresh = in_flight_[what.operation];
-    fresh = {with_number(with_number(what.call, '#', what.operation), 's', what.socket), what.thread};
+    fresh = {with_number(with_number(what.call, '#', what.operation), 's', what.socket),
+             what.thread};
     event begin{to, first_, "b", fresh.name, fresh.thread};
-    begin->text("cat", "operation").number("id", what.operation).microseconds("ts", what.nanoseconds);
+    begin->text("cat", "operation")
+        .number("id", what.operation)
+        .microseconds("ts", what.nanoseconds);
     std::uint64_t bytes = 0;
     for (const lent_memory& one : what.memory) {
         bytes += one.bytes;
@@ -55,8 +62,8 @@ void chrome_trace::add_begin(std::string& to, const record& what) {
     json_object{begin->member("args")}.number("lent bytes", bytes);
 }
 
-void chrome_trace::add_end(std::string& to, std::uint64_t number, std::uint64_t nanoseconds, std::uint32_t thread,
-                           const char* how) {
+void chrome_trace::add_end(std::string& to, std::uint64_t number, std::uint64_t nanoseconds,
+                           std::uint32_t thread, const char* how) {
     const auto found = in_flight_.find(number);
     if (found == in_flight_.end()) {
         return;
@@ -77,7 +84,8 @@ void chrome_trace::add(std::string& to, const record& what) {
     } else if (what.kind == record_kind::submit) {
         add_begin(to, what);
     } else if (what.kind == record_kind::call) {
-        event call{to, first_, "X", what.socket == 0 ? what.call : with_number(what.call, 's', what.socket),
+        event call{to, first_, "X",
+                   what.socket == 0 ? what.call : with_number(what.call, 's', what.socket),
                    what.thread};
         call->text("cat", "call")
             .microseconds("ts", what.began)
@@ -85,15 +93,24 @@ void chrome_trace::add(std::string& to, const record& what) {
         json_object{call->member("args")}.text("end", ending(what));
     } else if (what.kind == record_kind::packet) {
         event packet{to, first_, "X",
-                     what.operation == 0 ? what.posted ? "posted packet" : "packet from elsewhere"
-                                         : with_number("packet", '#', what.operation),
+                     what.operation == 0
+                         ? what.posted ? "posted packet" : "packet from elsewhere"
+                         : with_number("packet", '#', what.operation),
                      what.thread};
-        // Dequeueing takes no time worth showing; one microsecond is a line that can be clicked.
-        packet->text("cat", "packet").microseconds("ts", what.nanoseconds).microseconds("dur", 1000);
-        json_object{packet->member("args")}.text("end", ending(what)).number("bytes", what.bytes);
+        // Dequeueing takes no time worth showing; one microsecond is a line that can be
+        // clicked.
+        packet->text("cat", "packet")
+            .microseconds("ts", what.nanoseconds)
+            .microseconds("dur", 1000);
+        json_object{packet->member("args")}
+            .text("end", ending(what))
+            .number("bytes", what.bytes);
     } else if (what.kind == record_kind::post || what.kind == record_kind::cancel) {
-        event mark{to, first_, "i", what.kind == record_kind::post ? "post" : "cancel", what.thread};
-        mark->text("cat", event_name(what.kind)).microseconds("ts", what.nanoseconds).text("s", "t");
+        event mark{to, first_, "i", what.kind == record_kind::post ? "post" : "cancel",
+                   what.thread};
+        mark->text("cat", event_name(what.kind))
+            .microseconds("ts", what.nanoseconds)
+            .text("s", "t");
     }
     if (what.operation != 0 && what.back) {
         add_end(to, what.operation, what.nanoseconds, what.thread, ending(what).c_str());
@@ -103,13 +120,16 @@ void chrome_trace::add(std::string& to, const record& what) {
 void chrome_trace::add(std::string& to, const finding& found) {
     event mark{to, first_, "i", found.what->id, found.thread};
     mark->text("cat", "finding").microseconds("ts", found.nanoseconds).text("s", "t");
-    json_object{mark->member("args")}.text("level", words(found.what->sure)).text("text", found.text);
+    json_object{mark->member("args")}
+        .text("level", words(found.what->sure))
+        .text("text", found.text);
 }
 
 void chrome_trace::add_ends(std::string& to, std::uint64_t nanoseconds) {
     while (!in_flight_.empty()) {
         const auto& [number, one] = *in_flight_.begin();
-        add_end(to, number, nanoseconds, one.thread, "still in flight when the program ended");
+        add_end(to, number, nanoseconds, one.thread,
+                "still in flight when the program ended");
     }
 }
 

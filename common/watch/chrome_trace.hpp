@@ -9,11 +9,12 @@
 
 namespace iocp::watch {
 
-/// The trace in the format of Chrome's trace viewer, which Perfetto (ui.perfetto.dev) reads as well: one JSON object
-/// whose `traceEvents` are listed in the order in which they are added.
+/// The trace in the format of Chrome's trace viewer, which Perfetto (ui.perfetto.dev) reads
+/// as well: one JSON object whose `traceEvents` are listed in the order in which they are
+/// added.
 ///
-/// The list is followed by an end after every piece that is written, which the next piece overwrites: the file can be
-/// read at any time, also when the program has crashed.
+/// The list is followed by an end after every piece that is written, which the next piece
+/// overwrites: the file can be read at any time, also when the program has crashed.
 class chrome_trace {
 public:
     /// What the file begins with, and what has to follow the last event.
@@ -34,8 +35,8 @@ private:
     };
 
     void add_begin(std::string& to, const record& what);
-    void add_end(std::string& to, std::uint64_t number, std::uint64_t nanoseconds, std::uint32_t thread,
-                 const char* how);
+    void add_end(std::string& to, std::uint64_t number, std::uint64_t nanoseconds,
+                 std::uint32_t thread, const char* how);
 
     std::map<std::uint64_t, open_operation> in_flight_;
     bool first_ = true;

@@ -1,5 +1,5 @@
-// The watch in a program that it is linked with: it begins before the program's own objects are made, and ends after
-// they are gone.
+// The watch in a program that it is linked with: it begins before the program's own objects
+// are made, and ends after they are gone.
 
 #include "common/watch/watching.hpp"
 
@@ -15,7 +15,8 @@
 
 namespace {
 
-// On the thread that ends, for each thread that has set a value: unlike DllMain this reaches a program, too.
+// On the thread that ends, for each thread that has set a value: unlike DllMain this
+// reaches a program, too.
 void WINAPI thread_has_ended(void*) {
     iocp::watch::end_of_thread();
 }
@@ -28,7 +29,8 @@ public:
         iocp::watch::tell_of_threads(&thread_has_ended);
     }
 
-    // Runs inside exit(). Whoever was to be strict must change the status here: there is no later moment.
+    // Runs inside exit(). Whoever was to be strict must change the status here: there is no
+    // later moment.
     ~linked_watch() {
         if (iocp::watch::end_of_program(true, true)) {
             std::fflush(nullptr); // the C runtime would have done that next

@@ -11,7 +11,8 @@ struct named {
     const char* name;
 };
 
-// By number: some names are missing from older headers. Where a code has two names it is the one of docs/errors.csv.
+// By number: some names are missing from older headers. Where a code has two names it is
+// the one of docs/errors.csv.
 constexpr named names[] = {
     {5, "ERROR_ACCESS_DENIED"},
     {6, "ERROR_INVALID_HANDLE"},
@@ -73,8 +74,8 @@ constexpr named names[] = {
 } // namespace
 
 const char* error_name(std::uint32_t code) {
-    const auto found =
-        std::find_if(std::begin(names), std::end(names), [code](const named& one) { return one.code == code; });
+    const auto found = std::find_if(std::begin(names), std::end(names),
+                                    [code](const named& one) { return one.code == code; });
     return found == std::end(names) ? nullptr : found->name;
 }
 

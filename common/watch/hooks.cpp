@@ -7,13 +7,15 @@ hooks_state& hooks() {
     return state;
 }
 
-void install_hooks(recorder& record, HMODULE own, void (*near_the_end)(), void (*at_end)()) {
+void install_hooks(recorder& record, HMODULE own, void (*near_the_end)(),
+                   void (*at_end)()) {
     hooks_state& state = hooks();
     state.record = &record;
     state.own = own;
     state.near_the_end = near_the_end;
     state.at_end = at_end;
-    state.table = new import_table; // for as long as the process lives: its functions may be called at the very end
+    state.table = new import_table; // for as long as the process lives: its functions may
+                                    // be called at the very end
     replace_socket_functions(*state.table);
     replace_overlapped_functions(*state.table);
     replace_ioctl(*state.table);

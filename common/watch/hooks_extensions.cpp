@@ -23,20 +23,24 @@ extensions from_ioctl; // what WSAIoctl has handed out first
 
 decltype(&::WSAIoctl) real_WSAIoctl;
 
-// The watch's own import of Winsock, unwatched as everything here. It also brings Winsock into a program that will load
-// it later, as those of Go do: what is not there when the watch begins is not replaced.
+// The watch's own import of Winsock, unwatched as everything here. It also brings Winsock
+// into a program that will load it later, as those of Go do: what is not there when the
+// watch begins is not replaced.
 int family_of(SOCKET listener) {
     sockaddr_storage address{};
     int length = sizeof(address);
     const kept_error error;
-    return ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0 ? address.ss_family : AF_UNSPEC;
+    return ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0
+               ? address.ss_family
+               : AF_UNSPEC;
 }
 
-BOOL PASCAL our_AcceptEx(SOCKET listener, SOCKET accepted, void* output, DWORD receive, DWORD local, DWORD remote,
-                         DWORD* bytes, OVERLAPPED* overlapped) {
+BOOL PASCAL our_AcceptEx(SOCKET listener, SOCKET accepted, void* output, DWORD receive,
+                         DWORD local, DWORD remote, DWORD* bytes, OVERLAPPED* overlapped) {
     const unwatched depth;
     if (!depth.outermost() || overlapped == nullptr) {
-        return real.AcceptEx(listener, accepted, output, receive, local, remote, bytes, overlapped);
+        return real.AcceptEx(listener, accepted, output, receive, local, remote, bytes,
+                             overlapped);
     }
     return submit({.call = "AcceptEx",
                    .handle = listener,
@@ -48,18 +52,19 @@ BOOL PASCAL our_AcceptEx(SOCKET listener, SOCKET accepted, void* output, DWORD r
                    .family = family_of(listener)},
                   bytes,
                   [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
-                      return real.AcceptEx(listener, accepted, output, receive, local, remote, bytes, overlapped) !=
-                             FALSE;
+                      return real.AcceptEx(listener, accepted, output, receive, local,
+                                           remote, bytes, overlapped) != FALSE;
                   })
                ? TRUE
                : FALSE;
 }
 
-BOOL PASCAL our_ConnectEx(SOCKET handle, const sockaddr* address, int length, void* data, DWORD data_length,
-                          DWORD* bytes, OVERLAPPED* overlapped) {
+BOOL PASCAL our_ConnectEx(SOCKET handle, const sockaddr* address, int length, void* data,
+                          DWORD data_length, DWORD* bytes, OVERLAPPED* overlapped) {
     const unwatched depth;
     if (!depth.outermost() || overlapped == nullptr) {
-        return real.ConnectEx(handle, address, length, data, data_length, bytes, overlapped);
+        return real.ConnectEx(handle, address, length, data, data_length, bytes,
+                              overlapped);
     }
     submission next{.call = "ConnectEx", .handle = handle, .overlapped = overlapped};
     if (data != nullptr) {
@@ -67,30 +72,36 @@ BOOL PASCAL our_ConnectEx(SOCKET handle, const sockaddr* address, int length, vo
     }
     return submit(std::move(next), bytes,
                   [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
-                      return real.ConnectEx(handle, address, length, data, data_length, bytes, overlapped) != FALSE;
+                      return real.ConnectEx(handle, address, length, data, data_length,
+                                            bytes, overlapped) != FALSE;
                   })
                ? TRUE
                : FALSE;
 }
 
-BOOL PASCAL our_DisconnectEx(SOCKET handle, OVERLAPPED* overlapped, DWORD flags, DWORD reserved) {
+BOOL PASCAL our_DisconnectEx(SOCKET handle, OVERLAPPED* overlapped, DWORD flags,
+                             DWORD reserved) {
     const unwatched depth;
     if (!depth.outermost() || overlapped == nullptr) {
         return real.DisconnectEx(handle, overlapped, flags, reserved);
     }
-    return submit({.call = "DisconnectEx", .handle = handle, .overlapped = overlapped}, nullptr,
+    return submit({.call = "DisconnectEx", .handle = handle, .overlapped = overlapped},
+                  nullptr,
                   [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
-                      return real.DisconnectEx(handle, overlapped, flags, reserved) != FALSE;
+                      return real.DisconnectEx(handle, overlapped, flags, reserved) !=
+                             FALSE;
                   })
                ? TRUE
                : FALSE;
 }
 
-BOOL PASCAL our_TransmitFile(SOCKET handle, HANDLE file, DWORD bytes, DWORD bytes_per_send, OVERLAPPED* overlapped,
-                             TRANSMIT_FILE_BUFFERS* around, DWORD flags) {
+BOOL PASCAL our_TransmitFile(SOCKET handle, HANDLE file, DWORD bytes, DWORD bytes_per_send,
+                             OVERLAPPED* overlapped, TRANSMIT_FILE_BUFFERS* around,
+                             DWORD flags) {
     const unwatched depth;
     if (!depth.outermost() || overlapped == nullptr) {
-        return real.TransmitFile(handle, file, bytes, bytes_per_send, overlapped, around, flags);
+        return real.TransmitFile(handle, file, bytes, bytes_per_send, overlapped, around,
+                                 flags);
     }
     submission next{.call = "TransmitFile", .handle = handle, .overlapped = overlapped};
     if (around != nullptr) {
@@ -100,27 +111,30 @@ BOOL PASCAL our_TransmitFile(SOCKET handle, HANDLE file, DWORD bytes, DWORD byte
     }
     return submit(std::move(next), nullptr,
                   [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
-                      return real.TransmitFile(handle, file, bytes, bytes_per_send, overlapped, around, flags) != FALSE;
+                      return real.TransmitFile(handle, file, bytes, bytes_per_send,
+                                               overlapped, around, flags) != FALSE;
                   })
                ? TRUE
                : FALSE;
 }
 
-void PASCAL our_GetAcceptExSockaddrs(void* output, DWORD receive, DWORD local, DWORD remote, sockaddr** local_address,
-                                     int* local_length, sockaddr** remote_address, int* remote_length) {
+void PASCAL our_GetAcceptExSockaddrs(void* output, DWORD receive, DWORD local, DWORD remote,
+                                     sockaddr** local_address, int* local_length,
+                                     sockaddr** remote_address, int* remote_length) {
     const unwatched depth;
     const std::uint64_t began = hooks().record->now();
-    real.GetAcceptExSockaddrs(output, receive, local, remote, local_address, local_length, remote_address,
-                              remote_length);
+    real.GetAcceptExSockaddrs(output, receive, local, remote, local_address, local_length,
+                              remote_address, remote_length);
     if (depth.outermost()) {
         hooks().record->called("GetAcceptExSockaddrs", began, true, 0);
     }
 }
 
 // [hand_out_ours]
-// Puts ours into the place where WSAIoctl has written an extension function. It need not be the one that mswsock.dll
-// exports under the same name; either does for ours to call. Another provider of sockets may have functions of its own:
-// only the first one's are watched.
+// Puts ours into the place where WSAIoctl has written an extension function. It need not be
+// the one that mswsock.dll exports under the same name; either does for ours to call.
+// Another provider of sockets may have functions of its own: only the first one's are
+// watched.
 template <typename Function>
 void hand_out_ours(void* place, Function& original, Function& first, Function ours) {
     Function& handed_out = *static_cast<Function*>(place);
@@ -145,43 +159,56 @@ void look_at_extension(const GUID& wanted, void* place) {
     static const GUID transmit = WSAID_TRANSMITFILE;
     static const GUID addresses = WSAID_GETACCEPTEXSOCKADDRS;
     if (::IsEqualGUID(wanted, accept)) {
-        hand_out_ours<LPFN_ACCEPTEX>(place, real.AcceptEx, from_ioctl.AcceptEx, &our_AcceptEx);
+        hand_out_ours<LPFN_ACCEPTEX>(place, real.AcceptEx, from_ioctl.AcceptEx,
+                                     &our_AcceptEx);
     } else if (::IsEqualGUID(wanted, connect)) {
-        hand_out_ours<LPFN_CONNECTEX>(place, real.ConnectEx, from_ioctl.ConnectEx, &our_ConnectEx);
+        hand_out_ours<LPFN_CONNECTEX>(place, real.ConnectEx, from_ioctl.ConnectEx,
+                                      &our_ConnectEx);
     } else if (::IsEqualGUID(wanted, disconnect)) {
-        hand_out_ours<LPFN_DISCONNECTEX>(place, real.DisconnectEx, from_ioctl.DisconnectEx, &our_DisconnectEx);
+        hand_out_ours<LPFN_DISCONNECTEX>(place, real.DisconnectEx, from_ioctl.DisconnectEx,
+                                         &our_DisconnectEx);
     } else if (::IsEqualGUID(wanted, transmit)) {
-        hand_out_ours<LPFN_TRANSMITFILE>(place, real.TransmitFile, from_ioctl.TransmitFile, &our_TransmitFile);
+        hand_out_ours<LPFN_TRANSMITFILE>(place, real.TransmitFile, from_ioctl.TransmitFile,
+                                         &our_TransmitFile);
     } else if (::IsEqualGUID(wanted, addresses)) {
-        hand_out_ours<LPFN_GETACCEPTEXSOCKADDRS>(place, real.GetAcceptExSockaddrs, from_ioctl.GetAcceptExSockaddrs,
+        hand_out_ours<LPFN_GETACCEPTEXSOCKADDRS>(place, real.GetAcceptExSockaddrs,
+                                                 from_ioctl.GetAcceptExSockaddrs,
                                                  &our_GetAcceptExSockaddrs);
     }
 }
 
-int WSAAPI our_WSAIoctl(SOCKET handle, DWORD code, void* in, DWORD in_length, void* out, DWORD out_length, DWORD* bytes,
-                        OVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
+int WSAAPI our_WSAIoctl(SOCKET handle, DWORD code, void* in, DWORD in_length, void* out,
+                        DWORD out_length, DWORD* bytes, OVERLAPPED* overlapped,
+                        LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
     const unwatched depth;
     if (!depth.outermost()) {
-        return real_WSAIoctl(handle, code, in, in_length, out, out_length, bytes, overlapped, routine);
+        return real_WSAIoctl(handle, code, in, in_length, out, out_length, bytes,
+                             overlapped, routine);
     }
     if (overlapped != nullptr) {
-        submission next{.call = "WSAIoctl", .handle = handle, .overlapped = overlapped, .routine = routine};
+        submission next{.call = "WSAIoctl",
+                        .handle = handle,
+                        .overlapped = overlapped,
+                        .routine = routine};
         if (in != nullptr) {
             next.buffers.push_back(lent(in, in_length, false));
         }
         if (out != nullptr) {
             next.buffers.push_back(lent(out, out_length, true));
         }
-        const bool immediate = submit(std::move(next), bytes, [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE ours) {
-            return real_WSAIoctl(handle, code, in, in_length, out, out_length, bytes, overlapped, ours) == 0;
-        });
+        const bool immediate =
+            submit(std::move(next), bytes, [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE ours) {
+                return real_WSAIoctl(handle, code, in, in_length, out, out_length, bytes,
+                                     overlapped, ours) == 0;
+            });
         return immediate ? 0 : SOCKET_ERROR;
     }
     const int result = block("WSAIoctl", handle, bytes, [&] {
-        return real_WSAIoctl(handle, code, in, in_length, out, out_length, bytes, nullptr, routine);
+        return real_WSAIoctl(handle, code, in, in_length, out, out_length, bytes, nullptr,
+                             routine);
     });
-    if (result == 0 && code == SIO_GET_EXTENSION_FUNCTION_POINTER && in != nullptr && in_length >= sizeof(GUID) &&
-        out != nullptr && out_length >= sizeof(void*)) {
+    if (result == 0 && code == SIO_GET_EXTENSION_FUNCTION_POINTER && in != nullptr &&
+        in_length >= sizeof(GUID) && out != nullptr && out_length >= sizeof(void*)) {
         const kept_error error;
         look_at_extension(*static_cast<const GUID*>(in), out);
     }
@@ -197,14 +224,16 @@ void replace_ioctl(import_table& table) {
 
 // Some programs import these from where they are, and do not ask WSAIoctl for them.
 void replace_extension_functions(import_table& table) {
-    const auto replace = [&table]<typename Function>(const char* name, Function& original, Function ours) {
+    const auto replace = [&table]<typename Function>(const char* name, Function& original,
+                                                     Function ours) {
         const Function exported = table.replace(L"mswsock.dll", name, ours);
         if (original == nullptr) {
             original = exported;
         }
     };
     replace("AcceptEx", real.AcceptEx, LPFN_ACCEPTEX{&our_AcceptEx});
-    replace("GetAcceptExSockaddrs", real.GetAcceptExSockaddrs, LPFN_GETACCEPTEXSOCKADDRS{&our_GetAcceptExSockaddrs});
+    replace("GetAcceptExSockaddrs", real.GetAcceptExSockaddrs,
+            LPFN_GETACCEPTEXSOCKADDRS{&our_GetAcceptExSockaddrs});
     replace("TransmitFile", real.TransmitFile, LPFN_TRANSMITFILE{&our_TransmitFile});
 }
 

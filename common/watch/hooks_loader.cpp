@@ -13,7 +13,8 @@ struct {
     decltype(&::LoadLibraryW) LoadLibraryW;
     decltype(&::LoadLibraryExA) LoadLibraryExA;
     decltype(&::LoadLibraryExW) LoadLibraryExW;
-    void(WINAPI* ExitProcess)(UINT); // its own type says that it does not return, which a template loses
+    void(WINAPI* ExitProcess)(
+        UINT); // its own type says that it does not return, which a template loses
     void(__cdecl* exit[runtimes])(int);
 } real;
 
@@ -66,15 +67,17 @@ HMODULE WINAPI our_LoadLibraryExW(const wchar_t* name, HANDLE file, DWORD flags)
         }
     }
     real.ExitProcess(status);
-    ::TerminateProcess(::GetCurrentProcess(),
-                       status); // never reached; ExitProcess is not declared to be without return
+    ::TerminateProcess(
+        ::GetCurrentProcess(),
+        status); // never reached; ExitProcess is not declared to be without return
     for (;;) {
     }
 }
 
 // [our_exit]
-// The C runtime ends the process, and main returns to it: no table leads from there to our_ExitProcess, and when a DLL
-// is told of the end the other threads are gone, the one that writes among them.
+// The C runtime ends the process, and main returns to it: no table leads from there to
+// our_ExitProcess, and when a DLL is told of the end the other threads are gone, the one
+// that writes among them.
 template <int Runtime>
 void __cdecl our_exit(int status) {
     {
@@ -91,7 +94,8 @@ void __cdecl our_exit(int status) {
 template <int Runtime>
 void replace_exit(import_table& table) {
     if (real.exit[Runtime] == nullptr) { // not yet, or not loaded then
-        real.exit[Runtime] = table.replace(runtime_dll[Runtime], "exit", &our_exit<Runtime>);
+        real.exit[Runtime] =
+            table.replace(runtime_dll[Runtime], "exit", &our_exit<Runtime>);
     }
 }
 

@@ -1,4 +1,5 @@
-// Memory that is freed: whoever frees lent memory lets the system write into what belongs to somebody else by then.
+// Memory that is freed: whoever frees lent memory lets the system write into what belongs
+// to somebody else by then.
 
 #include "common/watch/depth.hpp"
 #include "common/watch/hooks.hpp"
@@ -65,8 +66,10 @@ BOOL WINAPI our_HeapFree(HANDLE heap, DWORD flags, void* block) {
 
 void* WINAPI our_HeapReAlloc(HANDLE heap, DWORD flags, void* block, SIZE_T bytes) {
     const unwatched depth;
-    // In place the block stays where it is; it only becomes a problem when it becomes smaller.
-    if (depth.outermost() && block != nullptr && (flags & HEAP_REALLOC_IN_PLACE_ONLY) == 0) {
+    // In place the block stays where it is; it only becomes a problem when it becomes
+    // smaller.
+    if (depth.outermost() && block != nullptr &&
+        (flags & HEAP_REALLOC_IN_PLACE_ONLY) == 0) {
         freeing_heap_block("HeapReAlloc", heap, flags, block);
     }
     return real.HeapReAlloc(heap, flags, block, bytes);
@@ -82,11 +85,13 @@ BOOL WINAPI our_VirtualFree(void* address, SIZE_T bytes, DWORD how) {
         } else {
             // The whole allocation, which may consist of several regions.
             const char* end = static_cast<const char*>(address);
-            while (::VirtualQuery(end, &region, sizeof(region)) != 0 && region.AllocationBase == address) {
+            while (::VirtualQuery(end, &region, sizeof(region)) != 0 &&
+                   region.AllocationBase == address) {
                 end = static_cast<const char*>(region.BaseAddress) + region.RegionSize;
             }
-            hooks().record->freeing("VirtualFree", address,
-                                    static_cast<std::size_t>(end - static_cast<const char*>(address)));
+            hooks().record->freeing(
+                "VirtualFree", address,
+                static_cast<std::size_t>(end - static_cast<const char*>(address)));
         }
     }
     return real.VirtualFree(address, bytes, how);
@@ -97,10 +102,12 @@ void replace_runtime(import_table& table) {
     runtime& c = real.c[Runtime];
     if (c.size == nullptr) { // not yet, or not loaded then
         // _msize first: the others stand on it.
-        c.size = reinterpret_cast<decltype(c.size)>(import_table::find(runtime_dll[Runtime], "_msize"));
+        c.size = reinterpret_cast<decltype(c.size)>(
+            import_table::find(runtime_dll[Runtime], "_msize"));
         if (c.size != nullptr) {
             c.free = table.replace(runtime_dll[Runtime], "free", &our_free<Runtime>);
-            c.realloc = table.replace(runtime_dll[Runtime], "realloc", &our_realloc<Runtime>);
+            c.realloc =
+                table.replace(runtime_dll[Runtime], "realloc", &our_realloc<Runtime>);
         }
     }
 }

@@ -5,7 +5,9 @@
 namespace iocp::watch {
 
 lent_memory lent(const void* address, std::size_t bytes, bool written) {
-    return {.address = reinterpret_cast<std::uintptr_t>(address), .bytes = bytes, .written = written};
+    return {.address = reinterpret_cast<std::uintptr_t>(address),
+            .bytes = bytes,
+            .written = written};
 }
 
 std::vector<lent_memory> lent(const WSABUF* buffers, DWORD count, bool written) {
@@ -41,15 +43,17 @@ struct {
     decltype(&::WriteFile) WriteFile;
 } real;
 
-int WSAAPI our_WSARecv(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD* flags, OVERLAPPED* overlapped,
+int WSAAPI our_WSARecv(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes,
+                       DWORD* flags, OVERLAPPED* overlapped,
                        LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
     const unwatched depth;
     if (!depth.outermost()) {
         return real.WSARecv(handle, buffers, count, bytes, flags, overlapped, routine);
     }
     if (overlapped == nullptr) {
-        return block("WSARecv", handle, bytes,
-                     [&] { return real.WSARecv(handle, buffers, count, bytes, flags, nullptr, routine); });
+        return block("WSARecv", handle, bytes, [&] {
+            return real.WSARecv(handle, buffers, count, bytes, flags, nullptr, routine);
+        });
     }
     const bool immediate = submit({.call = "WSARecv",
                                    .handle = handle,
@@ -57,20 +61,23 @@ int WSAAPI our_WSARecv(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes
                                    .routine = routine,
                                    .buffers = lent(buffers, count, true)},
                                   bytes, [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE ours) {
-                                      return real.WSARecv(handle, buffers, count, bytes, flags, overlapped, ours) == 0;
+                                      return real.WSARecv(handle, buffers, count, bytes,
+                                                          flags, overlapped, ours) == 0;
                                   });
     return immediate ? 0 : SOCKET_ERROR;
 }
 
-int WSAAPI our_WSASend(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD flags, OVERLAPPED* overlapped,
+int WSAAPI our_WSASend(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes,
+                       DWORD flags, OVERLAPPED* overlapped,
                        LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
     const unwatched depth;
     if (!depth.outermost()) {
         return real.WSASend(handle, buffers, count, bytes, flags, overlapped, routine);
     }
     if (overlapped == nullptr) {
-        return block("WSASend", handle, bytes,
-                     [&] { return real.WSASend(handle, buffers, count, bytes, flags, nullptr, routine); });
+        return block("WSASend", handle, bytes, [&] {
+            return real.WSASend(handle, buffers, count, bytes, flags, nullptr, routine);
+        });
     }
     const bool immediate = submit({.call = "WSASend",
                                    .handle = handle,
@@ -78,20 +85,25 @@ int WSAAPI our_WSASend(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes
                                    .routine = routine,
                                    .buffers = lent(buffers, count, false)},
                                   bytes, [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE ours) {
-                                      return real.WSASend(handle, buffers, count, bytes, flags, overlapped, ours) == 0;
+                                      return real.WSASend(handle, buffers, count, bytes,
+                                                          flags, overlapped, ours) == 0;
                                   });
     return immediate ? 0 : SOCKET_ERROR;
 }
 
-int WSAAPI our_WSARecvFrom(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD* flags, sockaddr* from,
-                           INT* from_length, OVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
+int WSAAPI our_WSARecvFrom(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes,
+                           DWORD* flags, sockaddr* from, INT* from_length,
+                           OVERLAPPED* overlapped,
+                           LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
     const unwatched depth;
     if (!depth.outermost()) {
-        return real.WSARecvFrom(handle, buffers, count, bytes, flags, from, from_length, overlapped, routine);
+        return real.WSARecvFrom(handle, buffers, count, bytes, flags, from, from_length,
+                                overlapped, routine);
     }
     if (overlapped == nullptr) {
         return block("WSARecvFrom", handle, bytes, [&] {
-            return real.WSARecvFrom(handle, buffers, count, bytes, flags, from, from_length, nullptr, routine);
+            return real.WSARecvFrom(handle, buffers, count, bytes, flags, from, from_length,
+                                    nullptr, routine);
         });
     }
     submission next{.call = "WSARecvFrom",
@@ -104,21 +116,27 @@ int WSAAPI our_WSARecvFrom(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* b
         next.buffers.push_back(lent(from, static_cast<std::size_t>(*from_length), true));
         next.buffers.push_back(lent(from_length, sizeof(*from_length), true));
     }
-    const bool immediate = submit(std::move(next), bytes, [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE ours) {
-        return real.WSARecvFrom(handle, buffers, count, bytes, flags, from, from_length, overlapped, ours) == 0;
-    });
+    const bool immediate =
+        submit(std::move(next), bytes, [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE ours) {
+            return real.WSARecvFrom(handle, buffers, count, bytes, flags, from, from_length,
+                                    overlapped, ours) == 0;
+        });
     return immediate ? 0 : SOCKET_ERROR;
 }
 
-int WSAAPI our_WSASendTo(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD flags, const sockaddr* to,
-                         int to_length, OVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
+int WSAAPI our_WSASendTo(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes,
+                         DWORD flags, const sockaddr* to, int to_length,
+                         OVERLAPPED* overlapped,
+                         LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
     const unwatched depth;
     if (!depth.outermost()) {
-        return real.WSASendTo(handle, buffers, count, bytes, flags, to, to_length, overlapped, routine);
+        return real.WSASendTo(handle, buffers, count, bytes, flags, to, to_length,
+                              overlapped, routine);
     }
     if (overlapped == nullptr) {
         return block("WSASendTo", handle, bytes, [&] {
-            return real.WSASendTo(handle, buffers, count, bytes, flags, to, to_length, nullptr, routine);
+            return real.WSASendTo(handle, buffers, count, bytes, flags, to, to_length,
+                                  nullptr, routine);
         });
     }
     const bool immediate =
@@ -128,13 +146,15 @@ int WSAAPI our_WSASendTo(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* byt
                 .routine = routine,
                 .buffers = lent(buffers, count, false)},
                bytes, [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE ours) {
-                   return real.WSASendTo(handle, buffers, count, bytes, flags, to, to_length, overlapped, ours) == 0;
+                   return real.WSASendTo(handle, buffers, count, bytes, flags, to,
+                                         to_length, overlapped, ours) == 0;
                });
     return immediate ? 0 : SOCKET_ERROR;
 }
 
 // A socket is a handle, too, and may be read and written like a file.
-BOOL WINAPI our_ReadFile(HANDLE handle, void* buffer, DWORD length, DWORD* bytes, OVERLAPPED* overlapped) {
+BOOL WINAPI our_ReadFile(HANDLE handle, void* buffer, DWORD length, DWORD* bytes,
+                         OVERLAPPED* overlapped) {
     const unwatched depth;
     const SOCKET socket = reinterpret_cast<SOCKET>(handle);
     if (!depth.outermost() || overlapped == nullptr || !hooks().record->knows(socket)) {
@@ -146,13 +166,15 @@ BOOL WINAPI our_ReadFile(HANDLE handle, void* buffer, DWORD length, DWORD* bytes
                    .buffers = {lent(buffer, length, true)}},
                   bytes,
                   [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
-                      return real.ReadFile(handle, buffer, length, bytes, overlapped) != FALSE;
+                      return real.ReadFile(handle, buffer, length, bytes, overlapped) !=
+                             FALSE;
                   })
                ? TRUE
                : FALSE;
 }
 
-BOOL WINAPI our_WriteFile(HANDLE handle, const void* buffer, DWORD length, DWORD* bytes, OVERLAPPED* overlapped) {
+BOOL WINAPI our_WriteFile(HANDLE handle, const void* buffer, DWORD length, DWORD* bytes,
+                          OVERLAPPED* overlapped) {
     const unwatched depth;
     const SOCKET socket = reinterpret_cast<SOCKET>(handle);
     if (!depth.outermost() || overlapped == nullptr || !hooks().record->knows(socket)) {
@@ -164,7 +186,8 @@ BOOL WINAPI our_WriteFile(HANDLE handle, const void* buffer, DWORD length, DWORD
                    .buffers = {lent(buffer, length, false)}},
                   bytes,
                   [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
-                      return real.WriteFile(handle, buffer, length, bytes, overlapped) != FALSE;
+                      return real.WriteFile(handle, buffer, length, bytes, overlapped) !=
+                             FALSE;
                   })
                ? TRUE
                : FALSE;

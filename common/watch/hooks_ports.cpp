@@ -18,7 +18,8 @@ struct {
     decltype(&::CreateThreadpoolIo) CreateThreadpoolIo;
 } real;
 
-HANDLE WINAPI our_CreateIoCompletionPort(HANDLE file, HANDLE port, ULONG_PTR key, DWORD concurrency) {
+HANDLE WINAPI our_CreateIoCompletionPort(HANDLE file, HANDLE port, ULONG_PTR key,
+                                         DWORD concurrency) {
     const unwatched depth;
     const HANDLE result = real.CreateIoCompletionPort(file, port, key, concurrency);
     if (depth.outermost() && result != nullptr) {
@@ -34,15 +35,16 @@ HANDLE WINAPI our_CreateIoCompletionPort(HANDLE file, HANDLE port, ULONG_PTR key
 }
 
 // [our_GetQueuedCompletionStatus]
-BOOL WINAPI our_GetQueuedCompletionStatus(HANDLE port, DWORD* bytes, ULONG_PTR* key, OVERLAPPED** overlapped,
-                                          DWORD milliseconds) {
+BOOL WINAPI our_GetQueuedCompletionStatus(HANDLE port, DWORD* bytes, ULONG_PTR* key,
+                                          OVERLAPPED** overlapped, DWORD milliseconds) {
     const unwatched depth;
     if (!depth.outermost()) {
         return real.GetQueuedCompletionStatus(port, bytes, key, overlapped, milliseconds);
     }
     recorder& record = *hooks().record;
     record.waits(port);
-    const BOOL ok = real.GetQueuedCompletionStatus(port, bytes, key, overlapped, milliseconds);
+    const BOOL ok =
+        real.GetQueuedCompletionStatus(port, bytes, key, overlapped, milliseconds);
     const kept_error error;
     const bool packet = ok || *overlapped != nullptr;
     record.wait_ended(port, packet ? 0 : error.value(), milliseconds != 0);
@@ -53,8 +55,9 @@ BOOL WINAPI our_GetQueuedCompletionStatus(HANDLE port, DWORD* bytes, ULONG_PTR* 
 }
 // [/our_GetQueuedCompletionStatus]
 
-BOOL WINAPI our_GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entries, ULONG room, ULONG* count,
-                                            DWORD milliseconds, BOOL alertable) {
+BOOL WINAPI our_GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entries,
+                                            ULONG room, ULONG* count, DWORD milliseconds,
+                                            BOOL alertable) {
     recorder& record = *hooks().record;
     bool outermost = false;
     {
@@ -64,8 +67,10 @@ BOOL WINAPI our_GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entri
             record.waits(port);
         }
     }
-    // Completion routines run inside an alertable wait. They are the program's, so the watch must be awake meanwhile.
-    const BOOL ok = real.GetQueuedCompletionStatusEx(port, entries, room, count, milliseconds, alertable);
+    // Completion routines run inside an alertable wait. They are the program's, so the
+    // watch must be awake meanwhile.
+    const BOOL ok = real.GetQueuedCompletionStatusEx(port, entries, room, count,
+                                                     milliseconds, alertable);
     const unwatched depth;
     if (outermost) {
         const kept_error error;
@@ -79,7 +84,8 @@ BOOL WINAPI our_GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entri
     return ok;
 }
 
-BOOL WINAPI our_PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR key, OVERLAPPED* overlapped) {
+BOOL WINAPI our_PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR key,
+                                           OVERLAPPED* overlapped) {
     const unwatched depth;
     if (!depth.outermost()) {
         return real.PostQueuedCompletionStatus(port, bytes, key, overlapped);
@@ -123,7 +129,9 @@ BOOL WINAPI our_CloseHandle(HANDLE handle) {
     return real.CloseHandle(handle);
 }
 
-BOOL WINAPI our_BindIoCompletionCallback(HANDLE file, LPOVERLAPPED_COMPLETION_ROUTINE routine, ULONG flags) {
+BOOL WINAPI our_BindIoCompletionCallback(HANDLE file,
+                                         LPOVERLAPPED_COMPLETION_ROUTINE routine,
+                                         ULONG flags) {
     const unwatched depth;
     if (depth.outermost()) {
         hooks().record->loses_sight(file, "BindIoCompletionCallback");
@@ -131,8 +139,8 @@ BOOL WINAPI our_BindIoCompletionCallback(HANDLE file, LPOVERLAPPED_COMPLETION_RO
     return real.BindIoCompletionCallback(file, routine, flags);
 }
 
-PTP_IO WINAPI our_CreateThreadpoolIo(HANDLE file, PTP_WIN32_IO_CALLBACK callback, void* context,
-                                     PTP_CALLBACK_ENVIRON environment) {
+PTP_IO WINAPI our_CreateThreadpoolIo(HANDLE file, PTP_WIN32_IO_CALLBACK callback,
+                                     void* context, PTP_CALLBACK_ENVIRON environment) {
     const unwatched depth;
     if (depth.outermost()) {
         hooks().record->loses_sight(file, "CreateThreadpoolIo");
@@ -144,16 +152,21 @@ PTP_IO WINAPI our_CreateThreadpoolIo(HANDLE file, PTP_WIN32_IO_CALLBACK callback
 
 void replace_port_functions(import_table& table) {
     const wchar_t* const dll = L"kernel32.dll";
-    real.CreateIoCompletionPort = table.replace(dll, "CreateIoCompletionPort", &our_CreateIoCompletionPort);
-    real.GetQueuedCompletionStatus = table.replace(dll, "GetQueuedCompletionStatus", &our_GetQueuedCompletionStatus);
+    real.CreateIoCompletionPort =
+        table.replace(dll, "CreateIoCompletionPort", &our_CreateIoCompletionPort);
+    real.GetQueuedCompletionStatus =
+        table.replace(dll, "GetQueuedCompletionStatus", &our_GetQueuedCompletionStatus);
     real.GetQueuedCompletionStatusEx =
         table.replace(dll, "GetQueuedCompletionStatusEx", &our_GetQueuedCompletionStatusEx);
-    real.PostQueuedCompletionStatus = table.replace(dll, "PostQueuedCompletionStatus", &our_PostQueuedCompletionStatus);
-    real.SetFileCompletionNotificationModes =
-        table.replace(dll, "SetFileCompletionNotificationModes", &our_SetFileCompletionNotificationModes);
+    real.PostQueuedCompletionStatus =
+        table.replace(dll, "PostQueuedCompletionStatus", &our_PostQueuedCompletionStatus);
+    real.SetFileCompletionNotificationModes = table.replace(
+        dll, "SetFileCompletionNotificationModes", &our_SetFileCompletionNotificationModes);
     real.CloseHandle = table.replace(dll, "CloseHandle", &our_CloseHandle);
-    real.BindIoCompletionCallback = table.replace(dll, "BindIoCompletionCallback", &our_BindIoCompletionCallback);
-    real.CreateThreadpoolIo = table.replace(dll, "CreateThreadpoolIo", &our_CreateThreadpoolIo);
+    real.BindIoCompletionCallback =
+        table.replace(dll, "BindIoCompletionCallback", &our_BindIoCompletionCallback);
+    real.CreateThreadpoolIo =
+        table.replace(dll, "CreateThreadpoolIo", &our_CreateThreadpoolIo);
 }
 
 } // namespace iocp::watch

@@ -14,7 +14,8 @@ struct {
     decltype(&::CancelIo) CancelIo;
 } real;
 
-BOOL WSAAPI our_WSAGetOverlappedResult(SOCKET handle, OVERLAPPED* overlapped, DWORD* bytes, BOOL wait, DWORD* flags) {
+BOOL WSAAPI our_WSAGetOverlappedResult(SOCKET handle, OVERLAPPED* overlapped, DWORD* bytes,
+                                       BOOL wait, DWORD* flags) {
     const unwatched depth;
     if (!depth.outermost()) {
         return real.WSAGetOverlappedResult(handle, overlapped, bytes, wait, flags);
@@ -22,11 +23,13 @@ BOOL WSAAPI our_WSAGetOverlappedResult(SOCKET handle, OVERLAPPED* overlapped, DW
     hooks().record->asks(handle, overlapped, wait != FALSE);
     const BOOL ok = real.WSAGetOverlappedResult(handle, overlapped, bytes, wait, flags);
     const kept_error error;
-    hooks().record->answered(handle, overlapped, ok != FALSE, ok ? *bytes : 0, ok ? 0 : error.value());
+    hooks().record->answered(handle, overlapped, ok != FALSE, ok ? *bytes : 0,
+                             ok ? 0 : error.value());
     return ok;
 }
 
-BOOL WINAPI our_GetOverlappedResult(HANDLE handle, OVERLAPPED* overlapped, DWORD* bytes, BOOL wait) {
+BOOL WINAPI our_GetOverlappedResult(HANDLE handle, OVERLAPPED* overlapped, DWORD* bytes,
+                                    BOOL wait) {
     const unwatched depth;
     const SOCKET socket = reinterpret_cast<SOCKET>(handle);
     if (!depth.outermost() || !hooks().record->knows(socket)) {
@@ -35,7 +38,8 @@ BOOL WINAPI our_GetOverlappedResult(HANDLE handle, OVERLAPPED* overlapped, DWORD
     hooks().record->asks(socket, overlapped, wait != FALSE);
     const BOOL ok = real.GetOverlappedResult(handle, overlapped, bytes, wait);
     const kept_error error;
-    hooks().record->answered(socket, overlapped, ok != FALSE, ok ? *bytes : 0, ok ? 0 : error.value());
+    hooks().record->answered(socket, overlapped, ok != FALSE, ok ? *bytes : 0,
+                             ok ? 0 : error.value());
     return ok;
 }
 
@@ -56,7 +60,8 @@ BOOL WINAPI our_CancelIo(HANDLE handle) {
     const BOOL ok = real.CancelIo(handle);
     if (depth.outermost()) {
         const kept_error error;
-        hooks().record->cancelled("CancelIo", reinterpret_cast<SOCKET>(handle), nullptr, ok != FALSE, error.value());
+        hooks().record->cancelled("CancelIo", reinterpret_cast<SOCKET>(handle), nullptr,
+                                  ok != FALSE, error.value());
     }
     return ok;
 }
@@ -64,9 +69,11 @@ BOOL WINAPI our_CancelIo(HANDLE handle) {
 } // namespace
 
 void replace_result_functions(import_table& table) {
-    real.WSAGetOverlappedResult = table.replace(L"ws2_32.dll", "WSAGetOverlappedResult", &our_WSAGetOverlappedResult);
+    real.WSAGetOverlappedResult =
+        table.replace(L"ws2_32.dll", "WSAGetOverlappedResult", &our_WSAGetOverlappedResult);
     const wchar_t* const kernel = L"kernel32.dll";
-    real.GetOverlappedResult = table.replace(kernel, "GetOverlappedResult", &our_GetOverlappedResult);
+    real.GetOverlappedResult =
+        table.replace(kernel, "GetOverlappedResult", &our_GetOverlappedResult);
     real.CancelIoEx = table.replace(kernel, "CancelIoEx", &our_CancelIoEx);
     real.CancelIo = table.replace(kernel, "CancelIo", &our_CancelIo);
 }

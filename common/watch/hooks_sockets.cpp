@@ -49,7 +49,8 @@ int around(const char* name, SOCKET handle, Function function, Arguments... argu
     const ticket entered = record.enter(name, handle);
     const int result = function(arguments...);
     const kept_error error; // Winsock's last error is the thread's last error
-    record.leave(entered, result != SOCKET_ERROR, result > 0 ? static_cast<std::uint32_t>(result) : 0,
+    record.leave(entered, result != SOCKET_ERROR,
+                 result > 0 ? static_cast<std::uint32_t>(result) : 0,
                  result == SOCKET_ERROR ? error.value() : 0);
     return result;
 }
@@ -76,7 +77,8 @@ SOCKET around_new(const char* name, int family, Function function, Arguments... 
 
 // Around accept and WSAAccept, which are calls on one socket and make another.
 template <typename Function, typename... Arguments>
-SOCKET around_accept(const char* name, SOCKET listener, Function function, Arguments... arguments) {
+SOCKET around_accept(const char* name, SOCKET listener, Function function,
+                     Arguments... arguments) {
     const unwatched depth;
     if (!depth.outermost()) {
         return function(arguments...);
@@ -85,7 +87,8 @@ SOCKET around_accept(const char* name, SOCKET listener, Function function, Argum
     const ticket entered = record.enter(name, listener);
     const SOCKET made = function(arguments...);
     const kept_error error;
-    record.leave(entered, made != INVALID_SOCKET, 0, made == INVALID_SOCKET ? error.value() : 0);
+    record.leave(entered, made != INVALID_SOCKET, 0,
+                 made == INVALID_SOCKET ? error.value() : 0);
     if (made != INVALID_SOCKET) {
         record.made_socket(name, made, AF_UNSPEC, entered.began);
     }
@@ -96,21 +99,26 @@ SOCKET WSAAPI our_socket(int family, int type, int protocol) {
     return around_new("socket", family, real.socket, family, type, protocol);
 }
 
-SOCKET WSAAPI our_WSASocketW(int family, int type, int protocol, LPWSAPROTOCOL_INFOW info, GROUP group, DWORD flags) {
-    return around_new("WSASocketW", family, real.WSASocketW, family, type, protocol, info, group, flags);
+SOCKET WSAAPI our_WSASocketW(int family, int type, int protocol, LPWSAPROTOCOL_INFOW info,
+                             GROUP group, DWORD flags) {
+    return around_new("WSASocketW", family, real.WSASocketW, family, type, protocol, info,
+                      group, flags);
 }
 
-SOCKET WSAAPI our_WSASocketA(int family, int type, int protocol, LPWSAPROTOCOL_INFOA info, GROUP group, DWORD flags) {
-    return around_new("WSASocketA", family, real.WSASocketA, family, type, protocol, info, group, flags);
+SOCKET WSAAPI our_WSASocketA(int family, int type, int protocol, LPWSAPROTOCOL_INFOA info,
+                             GROUP group, DWORD flags) {
+    return around_new("WSASocketA", family, real.WSASocketA, family, type, protocol, info,
+                      group, flags);
 }
 
 SOCKET WSAAPI our_accept(SOCKET listener, sockaddr* address, int* length) {
     return around_accept("accept", listener, real.accept, listener, address, length);
 }
 
-SOCKET WSAAPI our_WSAAccept(SOCKET listener, sockaddr* address, LPINT length, LPCONDITIONPROC condition,
-                            DWORD_PTR data) {
-    return around_accept("WSAAccept", listener, real.WSAAccept, listener, address, length, condition, data);
+SOCKET WSAAPI our_WSAAccept(SOCKET listener, sockaddr* address, LPINT length,
+                            LPCONDITIONPROC condition, DWORD_PTR data) {
+    return around_accept("WSAAccept", listener, real.WSAAccept, listener, address, length,
+                         condition, data);
 }
 
 int WSAAPI our_closesocket(SOCKET handle) {
@@ -151,18 +159,24 @@ int WSAAPI our_send(SOCKET handle, const char* buffer, int length, int flags) {
     return around("send", handle, real.send, handle, buffer, length, flags);
 }
 
-int WSAAPI our_recvfrom(SOCKET handle, char* buffer, int length, int flags, sockaddr* from, int* from_length) {
-    return around("recvfrom", handle, real.recvfrom, handle, buffer, length, flags, from, from_length);
+int WSAAPI our_recvfrom(SOCKET handle, char* buffer, int length, int flags, sockaddr* from,
+                        int* from_length) {
+    return around("recvfrom", handle, real.recvfrom, handle, buffer, length, flags, from,
+                  from_length);
 }
 
-int WSAAPI our_sendto(SOCKET handle, const char* buffer, int length, int flags, const sockaddr* to, int to_length) {
-    return around("sendto", handle, real.sendto, handle, buffer, length, flags, to, to_length);
+int WSAAPI our_sendto(SOCKET handle, const char* buffer, int length, int flags,
+                      const sockaddr* to, int to_length) {
+    return around("sendto", handle, real.sendto, handle, buffer, length, flags, to,
+                  to_length);
 }
 
-int WSAAPI our_setsockopt(SOCKET handle, int level, int option, const char* value, int length) {
+int WSAAPI our_setsockopt(SOCKET handle, int level, int option, const char* value,
+                          int length) {
     const unwatched depth;
     const int result = real.setsockopt(handle, level, option, value, length);
-    if (depth.outermost() && result != SOCKET_ERROR && level == SOL_SOCKET && option == SO_UPDATE_ACCEPT_CONTEXT) {
+    if (depth.outermost() && result != SOCKET_ERROR && level == SOL_SOCKET &&
+        option == SO_UPDATE_ACCEPT_CONTEXT) {
         const kept_error error;
         hooks().record->has_context(handle);
     }
@@ -185,8 +199,10 @@ int WSAAPI our_WSAEventSelect(SOCKET handle, WSAEVENT event, long wanted) {
     return around("WSAEventSelect", handle, real.WSAEventSelect, handle, event, wanted);
 }
 
-int WSAAPI our_WSAEnumNetworkEvents(SOCKET handle, WSAEVENT event, LPWSANETWORKEVENTS happened) {
-    return around("WSAEnumNetworkEvents", handle, real.WSAEnumNetworkEvents, handle, event, happened);
+int WSAAPI our_WSAEnumNetworkEvents(SOCKET handle, WSAEVENT event,
+                                    LPWSANETWORKEVENTS happened) {
+    return around("WSAEnumNetworkEvents", handle, real.WSAEnumNetworkEvents, handle, event,
+                  happened);
 }
 
 WSAEVENT WSAAPI our_WSACreateEvent() {
@@ -246,7 +262,8 @@ void replace_socket_functions(import_table& table) {
     real.getsockname = table.replace(dll, "getsockname", &our_getsockname);
     real.ioctlsocket = table.replace(dll, "ioctlsocket", &our_ioctlsocket);
     real.WSAEventSelect = table.replace(dll, "WSAEventSelect", &our_WSAEventSelect);
-    real.WSAEnumNetworkEvents = table.replace(dll, "WSAEnumNetworkEvents", &our_WSAEnumNetworkEvents);
+    real.WSAEnumNetworkEvents =
+        table.replace(dll, "WSAEnumNetworkEvents", &our_WSAEnumNetworkEvents);
     real.WSACreateEvent = table.replace(dll, "WSACreateEvent", &our_WSACreateEvent);
     real.WSACloseEvent = table.replace(dll, "WSACloseEvent", &our_WSACloseEvent);
     real.WSAPoll = table.replace(dll, "WSAPoll", &our_WSAPoll);

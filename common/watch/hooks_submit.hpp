@@ -20,19 +20,21 @@ std::vector<lent_memory> lent(const WSABUF* buffers, DWORD count, bool written);
 void CALLBACK our_routine(DWORD error, DWORD bytes, OVERLAPPED* overlapped, DWORD flags);
 
 // [submit]
-/// Around a call that submits an operation. `function` makes the real call, with the routine that it is given, and says
-/// whether it has succeeded at once.
+/// Around a call that submits an operation. `function` makes the real call, with the
+/// routine that it is given, and says whether it has succeeded at once.
 template <typename Function>
 bool submit(submission next, const DWORD* bytes, Function function) {
     recorder& record = *hooks().record;
     const LPWSAOVERLAPPED_COMPLETION_ROUTINE theirs = next.routine;
-    // Before the real call: another thread may have dequeued the packet before that returns.
+    // Before the real call: another thread may have dequeued the packet before that
+    // returns.
     const ticket entered = record.submit(std::move(next));
     const bool tracked = entered.operation != 0;
     const bool immediate = function(theirs != nullptr && tracked ? &our_routine : theirs);
     const kept_error error;
     record.returned(entered, immediate,
-                    immediate && bytes != nullptr ? std::optional<std::uint32_t>(*bytes) : std::nullopt,
+                    immediate && bytes != nullptr ? std::optional<std::uint32_t>(*bytes)
+                                                  : std::nullopt,
                     immediate ? 0 : error.value());
     return immediate;
 }

@@ -16,7 +16,8 @@ std::vector<HMODULE> loaded_modules() {
     for (;;) {
         DWORD needed = 0;
         const DWORD size = static_cast<DWORD>(modules.size() * sizeof(HMODULE));
-        if (!::K32EnumProcessModules(::GetCurrentProcess(), modules.data(), size, &needed)) {
+        if (!::K32EnumProcessModules(::GetCurrentProcess(), modules.data(), size,
+                                     &needed)) {
             return {};
         }
         modules.resize(needed / sizeof(HMODULE));
@@ -27,8 +28,9 @@ std::vector<HMODULE> loaded_modules() {
 }
 
 // [write]
-// The tables lie in memory that is read-only once the loader is done. Other threads may be jumping through the pointer
-// meanwhile: it is aligned, so they find the old one or the new one.
+// The tables lie in memory that is read-only once the loader is done. Other threads may be
+// jumping through the pointer meanwhile: it is aligned, so they find the old one or the new
+// one.
 void write(void** slot, void* value) {
     DWORD before = 0;
     if (::VirtualProtect(slot, sizeof(*slot), PAGE_READWRITE, &before)) {
@@ -42,7 +44,8 @@ void write(void** slot, void* value) {
 
 void* import_table::find(const wchar_t* dll, const char* name) {
     const HMODULE module = ::GetModuleHandleW(dll);
-    return module == nullptr ? nullptr : reinterpret_cast<void*>(::GetProcAddress(module, name));
+    return module == nullptr ? nullptr
+                             : reinterpret_cast<void*>(::GetProcAddress(module, name));
 }
 
 void* import_table::note(const wchar_t* dll, const char* name, void* ours) {
@@ -50,8 +53,8 @@ void* import_table::note(const wchar_t* dll, const char* name, void* ours) {
     if (original != nullptr) {
         replace_address(original, ours);
     }
-    // Most of kernel32 is a way into kernelbase, and a program may be linked with that one by its other names
-    // (api-ms-win-core-...).
+    // Most of kernel32 is a way into kernelbase, and a program may be linked with that one
+    // by its other names (api-ms-win-core-...).
     if (std::wstring_view(dll) == L"kernel32.dll") {
         if (void* const other = find(L"kernelbase.dll", name)) {
             replace_address(other, ours);
@@ -67,20 +70,24 @@ void* import_table::ours_for(void* original) const {
 
 // [patch_module]
 void import_table::patch_module(HMODULE module) const {
-    // A module's handle is the address it is loaded at. Its headers are there, and all that they name is an offset
-    // from there.
+    // A module's handle is the address it is loaded at. Its headers are there, and all that
+    // they name is an offset from there.
     char* const base = reinterpret_cast<char*>(module);
     const auto* const dos = reinterpret_cast<const IMAGE_DOS_HEADER*>(base);
     const auto* const pe = reinterpret_cast<const IMAGE_NT_HEADERS*>(base + dos->e_lfanew);
-    const IMAGE_DATA_DIRECTORY& directory = pe->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_IMPORT];
+    const IMAGE_DATA_DIRECTORY& directory =
+        pe->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_IMPORT];
     if (directory.VirtualAddress == 0) {
         return;
     }
-    // One descriptor for each DLL that the module needs; the last has no name. FirstThunk is its part of the import
-    // address table: one pointer for each function, and a null at the end.
-    const auto* descriptor = reinterpret_cast<const IMAGE_IMPORT_DESCRIPTOR*>(base + directory.VirtualAddress);
+    // One descriptor for each DLL that the module needs; the last has no name. FirstThunk
+    // is its part of the import address table: one pointer for each function, and a null at
+    // the end.
+    const auto* descriptor =
+        reinterpret_cast<const IMAGE_IMPORT_DESCRIPTOR*>(base + directory.VirtualAddress);
     for (; descriptor->Name != 0; ++descriptor) {
-        for (void** slot = reinterpret_cast<void**>(base + descriptor->FirstThunk); *slot != nullptr; ++slot) {
+        for (void** slot = reinterpret_cast<void**>(base + descriptor->FirstThunk);
+             *slot != nullptr; ++slot) {
             if (void* const ours = ours_for(*slot)) {
                 write(slot, ours);
             }
@@ -91,7 +98,8 @@ void import_table::patch_module(HMODULE module) const {
 
 void import_table::patch(HMODULE except) {
     for (const HMODULE module : loaded_modules()) {
-        if (module != except && !patched_.contains(module) && !is_the_systems(path_of(module))) {
+        if (module != except && !patched_.contains(module) &&
+            !is_the_systems(path_of(module))) {
             patch_module(module);
             patched_.insert(module);
         }

@@ -11,18 +11,20 @@ namespace iocp::watch {
 
 /// Layer 1: replaces functions in import tables.
 ///
-/// The linker makes a call to another DLL's function a jump through a pointer: the program's import address table has
-/// one for each function, and the loader fills them in before the program starts. Whoever changes the pointer gets the
-/// call. Nothing in the other DLL changes, so the system's own calls, which go through the system's own tables, are not
-/// seen.
+/// The linker makes a call to another DLL's function a jump through a pointer: the
+/// program's import address table has one for each function, and the loader fills them in
+/// before the program starts. Whoever changes the pointer gets the call. Nothing in the
+/// other DLL changes, so the system's own calls, which go through the system's own tables,
+/// are not seen.
 ///
-/// A pointer is recognised by the address that the loader wrote there, not by its name: so it does not matter whether
-/// it was imported by name, by number (as Winsock's old functions are) or by way of a DLL that only forwards.
+/// A pointer is recognised by the address that the loader wrote there, not by its name: so
+/// it does not matter whether it was imported by name, by number (as Winsock's old
+/// functions are) or by way of a DLL that only forwards.
 class import_table {
 public:
-    /// From now on, wherever a table holds this function of this DLL, patch() puts `ours` there.
-    /// \param dll as GetModuleHandleW knows it; one that is not loaded is passed over
-    /// \return the function itself, for ours to call; null when there is none
+    /// From now on, wherever a table holds this function of this DLL, patch() puts `ours`
+    /// there. \param dll as GetModuleHandleW knows it; one that is not loaded is passed
+    /// over \return the function itself, for ours to call; null when there is none
     template <typename Function>
     Function replace(const wchar_t* dll, const char* name, Function ours) {
         return reinterpret_cast<Function>(note(dll, name, reinterpret_cast<void*>(ours)));
@@ -31,14 +33,15 @@ public:
     /// \return a function of a loaded DLL, which stays as it is; null when there is none
     static void* find(const wchar_t* dll, const char* name);
 
-    /// replace() for a function that is known by its address, as those are that WSAIoctl hands out.
+    /// replace() for a function that is known by its address, as those are that WSAIoctl
+    /// hands out.
     void replace_address(void* original, void* ours) { ours_.emplace(original, ours); }
 
     /// \return ours for a function that is to be replaced; null for any other
     void* ours_for(void* original) const;
 
-    /// Patches the program and its own DLLs, as far as they are loaded and not patched yet. The system's DLLs are left
-    /// alone, and `except`.
+    /// Patches the program and its own DLLs, as far as they are loaded and not patched yet.
+    /// The system's DLLs are left alone, and `except`.
     void patch(HMODULE except);
 
 private:

@@ -24,7 +24,8 @@ std::size_t utf8_length(std::string_view text) {
             return 0;
         }
     }
-    const bool too_long = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
+    const bool too_long =
+        (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
     const bool surrogate = first == 0xED && byte(1) > 0x9F;
     const bool too_large = first == 0xF4 && byte(1) > 0x8F;
     return too_long || surrogate || too_large ? 0 : length;
@@ -43,7 +44,8 @@ void append_json_string(std::string& to, std::string_view text) {
             constexpr char digits[] = "0123456789abcdef";
             to.append("\\u00").append({digits[one / 16], digits[one % 16]});
         } else if (length == 0) {
-            to.append("\xEF\xBF\xBD"); // U+FFFD, the character that stands for one that cannot be read
+            to.append("\xEF\xBF\xBD"); // U+FFFD, the character that stands for one that
+                                       // cannot be read
         } else {
             to.append(text.substr(0, length));
         }

@@ -10,11 +10,13 @@ std::wstring path_of(HMODULE module) {
 
 bool is_the_systems(const std::wstring& path) {
     std::wstring windows(MAX_PATH, L'\0');
-    windows.resize(::GetSystemWindowsDirectoryW(windows.data(), static_cast<UINT>(windows.size())));
+    windows.resize(
+        ::GetSystemWindowsDirectoryW(windows.data(), static_cast<UINT>(windows.size())));
     windows += L'\\';
     const int length = static_cast<int>(windows.size());
     return path.size() > windows.size() &&
-           ::CompareStringOrdinal(path.c_str(), length, windows.c_str(), length, TRUE) == CSTR_EQUAL;
+           ::CompareStringOrdinal(path.c_str(), length, windows.c_str(), length, TRUE) ==
+               CSTR_EQUAL;
 }
 
 std::wstring_view base_name(std::wstring_view path) {
@@ -26,9 +28,11 @@ std::string utf8(std::wstring_view wide) {
         return {};
     }
     const int length = static_cast<int>(wide.size());
-    const int bytes = ::WideCharToMultiByte(CP_UTF8, 0, wide.data(), length, nullptr, 0, nullptr, nullptr);
+    const int bytes = ::WideCharToMultiByte(CP_UTF8, 0, wide.data(), length, nullptr, 0,
+                                            nullptr, nullptr);
     std::string narrow(static_cast<std::size_t>(bytes), '\0');
-    ::WideCharToMultiByte(CP_UTF8, 0, wide.data(), length, narrow.data(), bytes, nullptr, nullptr);
+    ::WideCharToMultiByte(CP_UTF8, 0, wide.data(), length, narrow.data(), bytes, nullptr,
+                          nullptr);
     return narrow;
 }
 

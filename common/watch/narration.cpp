@@ -33,7 +33,8 @@ struct narration::line {
 
 namespace {
 
-// Where each column begins. What is longer than its column moves the rest of its line only as far as it must.
+// Where each column begins. What is longer than its column moves the rest of its line only
+// as far as it must.
 constexpr std::size_t time_end = 9; // it stands at the right end of its column
 constexpr std::size_t thread_column = 10;
 constexpr std::size_t socket_column = 14;
@@ -69,7 +70,8 @@ bool narration::is_wanted(const record& what) const {
     const auto named = [this](std::uint32_t socket) {
         return std::find(only_.begin(), only_.end(), socket) != only_.end();
     };
-    if (only_.empty() || what.kind == record_kind::start || named(what.socket) || named(what.accept_socket)) {
+    if (only_.empty() || what.kind == record_kind::start || named(what.socket) ||
+        named(what.accept_socket)) {
         return true;
     }
     const auto accept = accepts_.find(what.operation);
@@ -79,7 +81,8 @@ bool narration::is_wanted(const record& what) const {
 void narration::print(std::string& to, const line& one) const {
     const auto coloured = [this](const char* colour) { return colour_ ? colour : nullptr; };
     columns row{to};
-    row.cell(one.time, time_end - std::min(time_end, one.time.size()), coloured(colours::quiet));
+    row.cell(one.time, time_end - std::min(time_end, one.time.size()),
+             coloured(colours::quiet));
     row.cell(one.thread, thread_column);
     row.cell(one.socket, socket_column);
     row.cell(one.operation, operation_column);
@@ -129,7 +132,8 @@ void narration::tell_submit(std::string& to, const record& submit, const record&
     print(to, one);
 }
 
-// The line of a call that is still inside the system, because something that happens meanwhile comes next.
+// The line of a call that is still inside the system, because something that happens
+// meanwhile comes next.
 void narration::tell_early(std::string& to, std::uint64_t operation) {
     const auto found = calls_.find(operation);
     if (found == calls_.end()) {
@@ -173,7 +177,8 @@ void narration::tell_end(std::string& to, const record& what) {
         one.more = marked('p', what.port) + ", " + key_words(what.key);
         if (what.operation == 0) {
             one.outcome = what.posted ? "posted by the program" : "from elsewhere";
-            one.outcome.append(what.result == outcome::failed ? ", " + failed_words(what.error) : "");
+            one.outcome.append(
+                what.result == outcome::failed ? ", " + failed_words(what.error) : "");
             one.outcome.append(", ").append(bytes_words(what.bytes));
         }
     } else if (what.result == outcome::incomplete) {
@@ -181,7 +186,8 @@ void narration::tell_end(std::string& to, const record& what) {
     } else if (what.operation == 0) {
         one.outcome.append(", already back");
     }
-    if (const auto accept = accepts_.find(what.operation); accept != accepts_.end() && one.back && !one.failed) {
+    if (const auto accept = accepts_.find(what.operation);
+        accept != accepts_.end() && one.back && !one.failed) {
         join(one.more, "client " + marked('s', accept->second));
     }
     print(to, one);
@@ -236,7 +242,8 @@ void narration::tell(std::string& to, const record& what) {
             break;
         case record_kind::associate:
             one.what = "associate";
-            one.outcome = "packets go to " + marked('p', what.port) + ", " + key_words(what.key);
+            one.outcome =
+                "packets go to " + marked('p', what.port) + ", " + key_words(what.key);
             print(to, one);
             break;
         case record_kind::skip_mode:
@@ -245,7 +252,9 @@ void narration::tell(std::string& to, const record& what) {
             print(to, one);
             break;
         case record_kind::call:
-            one.outcome = one.failed ? failed_words(what.error) : transfers(what.call) ? bytes_words(what.bytes) : "ok";
+            one.outcome = one.failed             ? failed_words(what.error)
+                          : transfers(what.call) ? bytes_words(what.bytes)
+                                                 : "ok";
             if (what.nanoseconds >= what.began + 1'000'000) {
                 one.more = "took " + seconds(what.nanoseconds - what.began) + " s";
             }
@@ -258,7 +267,8 @@ void narration::tell(std::string& to, const record& what) {
             break;
         case record_kind::wait_failed:
             one.what = "wait";
-            one.outcome = (what.error == WAIT_TIMEOUT ? "no packet came: " : "failed ") + error_words(what.error);
+            one.outcome = (what.error == WAIT_TIMEOUT ? "no packet came: " : "failed ") +
+                          error_words(what.error);
             one.failed = what.error != WAIT_TIMEOUT;
             one.more = marked('p', what.port);
             print(to, one);
@@ -299,7 +309,8 @@ void narration::tell(std::string& to, const record& what) {
 
 void narration::tell_call_of(std::string& to, std::uint32_t thread) {
     const auto found =
-        std::find_if(calls_.begin(), calls_.end(), [thread](const auto& call) { return call.second.thread == thread; });
+        std::find_if(calls_.begin(), calls_.end(),
+                     [thread](const auto& call) { return call.second.thread == thread; });
     if (found != calls_.end()) {
         tell_early(to, found->first);
     }

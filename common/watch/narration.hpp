@@ -12,18 +12,20 @@ namespace iocp::watch {
 
 /// Tells people what happens, a line an event.
 ///
-/// The submit of an operation and the return of that call are one line, which comes when the call has returned. If
-/// something must be told before that, such as the operation's packet on another thread, the line comes earlier and the
-/// return gets one of its own.
+/// The submit of an operation and the return of that call are one line, which comes when
+/// the call has returned. If something must be told before that, such as the operation's
+/// packet on another thread, the line comes earlier and the return gets one of its own.
 class narration {
 public:
     /// \param only   the sockets to tell of; empty: all, and what belongs to no socket
     /// \param colour for a terminal
-    narration(std::vector<std::uint32_t> only, bool colour) : only_(std::move(only)), colour_(colour) {}
+    narration(std::vector<std::uint32_t> only, bool colour)
+        : only_(std::move(only)), colour_(colour) {}
 
     /// Appends the line of one record, or several, or none.
     void tell(std::string& to, const record& what);
-    /// Appends the line of the call that a thread is inside, for a finding about it that follows.
+    /// Appends the line of the call that a thread is inside, for a finding about it that
+    /// follows.
     void tell_call_of(std::string& to, std::uint32_t thread);
     /// Appends the lines of calls that have not returned, for the end.
     void tell_rest(std::string& to);
@@ -42,9 +44,11 @@ private:
 
     std::vector<std::uint32_t> only_;
     bool colour_;
-    std::map<std::uint64_t, record> calls_;          ///< submits whose line is still to come, by operation
-    std::map<std::uint64_t, std::uint32_t> accepts_; ///< by operation: the socket that is to be the connection
-    std::uint64_t now_ = 0;                          ///< time of the last record, in nanoseconds
+    std::map<std::uint64_t, record>
+        calls_; ///< submits whose line is still to come, by operation
+    std::map<std::uint64_t, std::uint32_t>
+        accepts_;           ///< by operation: the socket that is to be the connection
+    std::uint64_t now_ = 0; ///< time of the last record, in nanoseconds
 };
 
 } // namespace iocp::watch

@@ -31,7 +31,8 @@ using clock_type = std::chrono::steady_clock;
 constexpr std::size_t roomy = 16'384;
 // What is formatted is written at the latest when it is this long.
 constexpr std::size_t long_enough = 32'768;
-// How long the end waits for a writer that gets nothing done: its pipe may be full and never be read.
+// How long the end waits for a writer that gets nothing done: its pipe may be full and
+// never be read.
 constexpr std::chrono::seconds patience{5};
 
 using item = std::variant<record, finding>;
@@ -45,14 +46,18 @@ public:
 
     // \return false when it is too late
     bool wait(CONDITION_VARIABLE& condition, clock_type::time_point deadline) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock_type::now());
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(deadline - clock_type::now());
         if (left.count() <= 0) {
             return false;
         }
-        ::SleepConditionVariableSRW(&condition, &lock_, static_cast<DWORD>(left.count()), 0);
+        ::SleepConditionVariableSRW(&condition, &lock_, static_cast<DWORD>(left.count()),
+                                    0);
         return true;
     }
-    void wait(CONDITION_VARIABLE& condition) { ::SleepConditionVariableSRW(&condition, &lock_, INFINITE, 0); }
+    void wait(CONDITION_VARIABLE& condition) {
+        ::SleepConditionVariableSRW(&condition, &lock_, INFINITE, 0);
+    }
 
 private:
     SRWLOCK& lock_;
@@ -60,14 +65,17 @@ private:
 
 } // namespace
 
-// Shared by the program's threads and the writer: whoever is the last to let go of it frees it.
+// Shared by the program's threads and the writer: whoever is the last to let go of it frees
+// it.
 struct outputs::state {
-    explicit state(settings wanted) : how(std::move(wanted)), people(how.only, how.colour), terminal(how.colour) {}
+    explicit state(settings wanted)
+        : how(std::move(wanted)), people(how.only, how.colour), terminal(how.colour) {}
 
     // For all threads, under the lock.
     SRWLOCK lock = SRWLOCK_INIT;
     CONDITION_VARIABLE arrived = CONDITION_VARIABLE_INIT; // something to write, or the end
-    CONDITION_VARIABLE written = CONDITION_VARIABLE_INIT; // the writer has got something done
+    CONDITION_VARIABLE written =
+        CONDITION_VARIABLE_INIT; // the writer has got something done
     std::vector<item> queue;
     std::uint64_t taken = 0; // items, since the start
     std::uint64_t done = 0;  // of those, written
@@ -80,7 +88,8 @@ struct outputs::state {
     std::atomic<std::uint32_t> heuristic{0};
     std::atomic<std::uint64_t> steps{0}; // of the writer, to see whether it gets on
 
-    // For the writer alone; and, when the process ends and the writer with it, for the thread that finishes.
+    // For the writer alone; and, when the process ends and the writer with it, for the
+    // thread that finishes.
     settings how;
     narration people;
     trace lines;
@@ -134,8 +143,8 @@ void outputs::state::take(const record& what) {
     in_flight += what.kind == record_kind::submit ? 1 : 0;
     in_flight -= what.operation != 0 && what.back ? 1 : 0;
     closed = what.kind == record_kind::end;
-    // Where only findings are written a copy of everything else, and a writer that wakes for it, would be half of what
-    // the watch costs.
+    // Where only findings are written a copy of everything else, and a writer that wakes
+    // for it, would be half of what the watch costs.
     if (closed || !how.quiet || !how.trace.empty()) {
         put(what);
     }
@@ -165,7 +174,8 @@ void outputs::state::write(const record& what) {
         people.tell(terminal_text, what);
     }
     if (lines_file.is_open()) {
-        what.kind == record_kind::end ? lines.end(lines_text, what, exact, heuristic) : lines.add(lines_text, what);
+        what.kind == record_kind::end ? lines.end(lines_text, what, exact, heuristic)
+                                      : lines.add(lines_text, what);
     }
     if (chrome_file.is_open()) {
         chrome.add(chrome_text, what);
@@ -177,7 +187,8 @@ void outputs::state::write(const finding& found) {
         people.tell_call_of(terminal_text, found.thread);
     }
     report(terminal_text, found, how.colour);
-    write_out(); // looking symbols up may take a while, and the program may not live as long
+    write_out(); // looking symbols up may take a while, and the program may not live as
+                 // long
     in_symbols = true;
     const std::vector<frame> here = names.frames(found.here);
     const std::vector<frame> submitted = names.frames(found.submitted);
@@ -227,8 +238,11 @@ void outputs::state::conclude() {
             .append(with_commas(exact))
             .append(exact == 1 ? " exact finding, " : " exact findings, ");
         terminal_text.append(with_commas(heuristic)).append(" heuristic; ");
-        terminal_text.append(with_commas(operations)).append(operations == 1 ? " operation, " : " operations, ");
-        terminal_text.append(in_flight == 0 ? "all back" : with_commas(in_flight) + " not back").append("\n");
+        terminal_text.append(with_commas(operations))
+            .append(operations == 1 ? " operation, " : " operations, ");
+        terminal_text
+            .append(in_flight == 0 ? "all back" : with_commas(in_flight) + " not back")
+            .append("\n");
     }
     write_out();
     lines_file.close();
@@ -259,8 +273,9 @@ void outputs::state::run() {
     exclusive guard{lock};
     ended = true;
     ::WakeAllConditionVariable(&written);
-    // The process ends next, and this thread with it. If it ended by itself at the same moment, now and then Wine 8.0
-    // would take the whole process down with a segmentation fault.
+    // The process ends next, and this thread with it. If it ended by itself at the same
+    // moment, now and then Wine 8.0 would take the whole process down with a segmentation
+    // fault.
     while (!released) {
         guard.wait(arrived);
     }
@@ -281,7 +296,8 @@ void outputs::state::wait_for_end() {
     }
 }
 
-// The writer is gone, and so is every other thread, wherever they were. What they had locked stays locked.
+// The writer is gone, and so is every other thread, wherever they were. What they had
+// locked stays locked.
 void outputs::state::end_alone() {
     if (!::TryAcquireSRWLockExclusive(&lock)) {
         return;
@@ -301,19 +317,22 @@ void outputs::state::end_alone() {
 
 outputs::outputs(settings wanted) : state_(std::make_shared<state>(std::move(wanted))) {
     state_->open();
-    // The writer's share. It begins at the earliest when the loader's lock is free, and nobody waits for that.
+    // The writer's share. It begins at the earliest when the loader's lock is free, and
+    // nobody waits for that.
     auto share = std::make_unique<std::shared_ptr<state>>(state_);
     const HANDLE writer = ::CreateThread(
         nullptr, 0,
         [](void* share_of_it) -> DWORD {
             const unwatched for_good;
-            const std::unique_ptr<std::shared_ptr<state>> mine{static_cast<std::shared_ptr<state>*>(share_of_it)};
+            const std::unique_ptr<std::shared_ptr<state>> mine{
+                static_cast<std::shared_ptr<state>*>(share_of_it)};
             (*mine)->run();
             return 0;
         },
         share.get(), 0, nullptr);
     if (writer == nullptr) {
-        state_->terminal.write("watch: there is no thread for its output: " + error_words(::GetLastError()) + "\n");
+        state_->terminal.write("watch: there is no thread for its output: " +
+                               error_words(::GetLastError()) + "\n");
         state_->closed = true;
         state_->ended = true;
         return;
@@ -348,7 +367,8 @@ void outputs::flush(std::chrono::milliseconds limit) {
     const auto deadline = clock_type::now() + limit;
     exclusive guard{state_->lock};
     const std::uint64_t until = state_->taken;
-    while (state_->done < until && !state_->ended && guard.wait(state_->written, deadline)) {
+    while (state_->done < until && !state_->ended &&
+           guard.wait(state_->written, deadline)) {
     }
 }
 

@@ -9,11 +9,13 @@
 
 namespace iocp::watch {
 
-/// Writes what the watch has seen: the narration and the findings to standard error, the trace to its files.
+/// Writes what the watch has seen: the narration and the findings to standard error, the
+/// trace to its files.
 ///
-/// take() may be called with locks held, inside free and inside DllMain: it only puts a copy into a queue. A thread of
-/// its own takes from the queue, looks symbols up, formats and writes. It uses system calls that the program's import
-/// tables do not lead to the watch (see real.hpp), so that the watch does not watch itself.
+/// take() may be called with locks held, inside free and inside DllMain: it only puts a
+/// copy into a queue. A thread of its own takes from the queue, looks symbols up, formats
+/// and writes. It uses system calls that the program's import tables do not lead to the
+/// watch (see real.hpp), so that the watch does not watch itself.
 class outputs {
 public:
     explicit outputs(settings wanted);
@@ -26,16 +28,18 @@ public:
     void take(const record& happened);
     void take(const finding& found);
 
-    /// Waits while very much is still to be written, at the longest for `limit`, so that a program that is faster than
-    /// its terminal does not fill the memory. With no lock held and not in free, at a thread's end or in DllMain.
+    /// Waits while very much is still to be written, at the longest for `limit`, so that a
+    /// program that is faster than its terminal does not fill the memory. With no lock held
+    /// and not in free, at a thread's end or in DllMain.
     void wait_for_room(std::chrono::milliseconds limit);
 
-    /// Waits until all that was taken before is written, at the longest for `limit`: in DllMain the writing thread may
-    /// be waiting for the lock that this thread holds.
+    /// Waits until all that was taken before is written, at the longest for `limit`: in
+    /// DllMain the writing thread may be waiting for the lock that this thread holds.
     void flush(std::chrono::milliseconds limit);
 
-    /// Writes what is left and ends the files. No other thread needs to be alive any more: when the process ends,
-    /// Windows has ended them all before a DLL is told. \param writer_lives false in the last call of DllMain
+    /// Writes what is left and ends the files. No other thread needs to be alive any more:
+    /// when the process ends, Windows has ended them all before a DLL is told. \param
+    /// writer_lives false in the last call of DllMain
     void finish(bool writer_lives);
 
     /// How many findings of each certainty were taken.

@@ -9,21 +9,22 @@ namespace iocp::watch {
 
 /// What a record tells of. The names in a trace are the same.
 enum class record_kind {
-    start,        ///< the watch is in place
-    thread,       ///< a thread is seen for the first time
-    thread_end,   ///< a thread has ended
-    socket,       ///< a socket was made
-    close,        ///< a socket was closed
-    port,         ///< a completion port was made
-    close_port,   ///< a completion port was closed
-    associate,    ///< a socket was given to a port
-    skip_mode,    ///< a socket queues no packet for an immediate success from now on
-    call,         ///< a call without an overlapped operation has returned
-    submit,       ///< an overlapped operation is about to be submitted: its memory is lent from here on
-    returned,     ///< the call that submitted it has returned
-    packet,       ///< a completion packet was dequeued
-    result,       ///< the result of an operation was asked for
-    routine,      ///< a completion routine is entered
+    start,      ///< the watch is in place
+    thread,     ///< a thread is seen for the first time
+    thread_end, ///< a thread has ended
+    socket,     ///< a socket was made
+    close,      ///< a socket was closed
+    port,       ///< a completion port was made
+    close_port, ///< a completion port was closed
+    associate,  ///< a socket was given to a port
+    skip_mode,  ///< a socket queues no packet for an immediate success from now on
+    call,       ///< a call without an overlapped operation has returned
+    submit,   ///< an overlapped operation is about to be submitted: its memory is lent from
+              ///< here on
+    returned, ///< the call that submitted it has returned
+    packet,   ///< a completion packet was dequeued
+    result,   ///< the result of an operation was asked for
+    routine,  ///< a completion routine is entered
     wait_failed,  ///< a wait for a packet has ended without one
     post,         ///< PostQueuedCompletionStatus
     cancel,       ///< CancelIoEx or CancelIo
@@ -46,19 +47,21 @@ struct lent_memory {
     bool written = false;    ///< the system writes to it; a buffer to be sent is only read
 };
 
-/// One thing that happened. Which members count depends on the kind; numbers begin at 1, and 0 means none.
+/// One thing that happened. Which members count depends on the kind; numbers begin at 1,
+/// and 0 means none.
 ///
 /// It owns all that it names and may be kept for any time.
 struct record {
     record_kind kind = record_kind::call;
     std::uint64_t number = 0;      ///< the order in which things were recorded
     std::uint64_t nanoseconds = 0; ///< since the start
-    std::uint64_t began = 0;       ///< call: when it was entered, in nanoseconds since the start
-    std::uint32_t thread = 0;      ///< in the order of first appearance
-    std::uint32_t os_thread = 0;   ///< thread: the system's number of it
-    const char* call = "";         ///< the function's name, a literal
+    std::uint64_t began = 0;  ///< call: when it was entered, in nanoseconds since the start
+    std::uint32_t thread = 0; ///< in the order of first appearance
+    std::uint32_t os_thread = 0; ///< thread: the system's number of it
+    const char* call = "";       ///< the function's name, a literal
     std::uint32_t socket = 0;
-    std::uint32_t accept_socket = 0; ///< submit of AcceptEx: the socket that is to be the connection
+    std::uint32_t accept_socket =
+        0; ///< submit of AcceptEx: the socket that is to be the connection
     std::uint32_t port = 0;
     std::uint32_t object = 0; ///< event objects
     std::uint64_t operation = 0;

@@ -22,11 +22,12 @@ std::uint64_t hash_of(const std::vector<lent_memory>& memory) {
     return hash;
 }
 
-// To look a function up takes the loader's lock, which a thread may hold that waits for ours: so it is done here.
+// To look a function up takes the loader's lock, which a thread may hold that waits for
+// ours: so it is done here.
 recorder::recorder(listener& told, bool hash_sends)
     : told_(told), hash_sends_(hash_sends),
-      to_code_(reinterpret_cast<ULONG(WINAPI*)(LONG)>(
-          reinterpret_cast<void*>(::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "RtlNtStatusToDosError")))) {
+      to_code_(reinterpret_cast<ULONG(WINAPI*)(LONG)>(reinterpret_cast<void*>(
+          ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "RtlNtStatusToDosError")))) {
     LARGE_INTEGER value{};
     ::QueryPerformanceFrequency(&value);
     frequency_ = static_cast<std::uint64_t>(value.QuadPart);
@@ -59,7 +60,8 @@ thread_info& recorder::who() {
         thread.stack_low = low;
         thread.stack_high = high;
         if (thread_end_slot_ != FLS_OUT_OF_INDEXES) {
-            ::FlsSetValue(thread_end_slot_, this); // the callback comes only where there is a value
+            ::FlsSetValue(thread_end_slot_,
+                          this); // the callback comes only where there is a value
         }
         emit({.kind = record_kind::thread, .thread = thread.number, .os_thread = id});
     }
@@ -81,7 +83,8 @@ socket_info* recorder::find(SOCKET handle) {
     return found == world_.sockets.end() ? nullptr : &found->second;
 }
 
-// A socket that was there before the watch, or was inherited, is numbered when it is first seen.
+// A socket that was there before the watch, or was inherited, is numbered when it is first
+// seen.
 socket_info& recorder::find_or_add(SOCKET handle) {
     socket_info& socket = world_.sockets[handle];
     if (socket.number == 0) {
@@ -115,7 +118,8 @@ bool recorder::is_port(HANDLE handle) const {
 
 void recorder::start(const std::string& program) {
     const locked guard(*this);
-    // No thread: a DLL is brought in by one that is gone when the program begins, and the program's first is to be 1.
+    // No thread: a DLL is brought in by one that is gone when the program begins, and the
+    // program's first is to be 1.
     emit({.kind = record_kind::start, .text = program});
 }
 
@@ -138,15 +142,17 @@ void recorder::leave_socket(const ticket& entered) {
     if (socket == nullptr || socket->number != entered.socket) {
         return;
     }
-    const auto mine = std::find_if(socket->threads.begin(), socket->threads.end(), [&](const inside& one) {
-        return one.thread == entered.thread && one.operation == entered.operation;
-    });
+    const auto mine = std::find_if(
+        socket->threads.begin(), socket->threads.end(), [&](const inside& one) {
+            return one.thread == entered.thread && one.operation == entered.operation;
+        });
     if (mine != socket->threads.end()) {
         socket->threads.erase(mine);
     }
 }
 
-void recorder::leave(const ticket& entered, bool ok, std::uint32_t bytes, std::uint32_t error) {
+void recorder::leave(const ticket& entered, bool ok, std::uint32_t bytes,
+                     std::uint32_t error) {
     const locked guard(*this);
     leave_socket(entered);
     emit({.kind = record_kind::call,
@@ -179,7 +185,8 @@ void recorder::thread_ends() {
     take_back_all_signalled();
     told_.thread_ending(world_, found->second, at(found->second));
     take_back_orphans(found->second.number);
-    for (const operation* const one : world_.touching(found->second.stack_low, found->second.stack_high)) {
+    for (const operation* const one :
+         world_.touching(found->second.stack_low, found->second.stack_high)) {
         world_.operations.at(one->number).gone = true;
     }
     emit({.kind = record_kind::thread_end, .thread = found->second.number});

@@ -16,8 +16,9 @@ struct moment {
     std::uint64_t number = 0; ///< of the last record
 };
 
-/// Who listens to the recorder. All but unlocked() are called with the recorder's lock held, on the thread that does
-/// it, and before the world takes it in: what is told of has not happened yet.
+/// Who listens to the recorder. All but unlocked() are called with the recorder's lock
+/// held, on the thread that does it, and before the world takes it in: what is told of has
+/// not happened yet.
 class listener {
 public:
     listener() = default;
@@ -28,34 +29,43 @@ public:
     /// A record is made.
     virtual void happened(const record& what) = 0;
     /// An overlapped operation is about to be submitted.
-    virtual void submitting(const world& before, const operation& next, const moment& at) = 0;
+    virtual void submitting(const world& before, const operation& next,
+                            const moment& at) = 0;
     /// The submit has returned, and the operation is pending.
     virtual void pending(const operation& one, const moment& at) = 0;
     /// A thread is about to enter a call on a socket.
-    virtual void entering(const world& before, const socket_info& socket, const inside& call, const moment& at) = 0;
+    virtual void entering(const world& before, const socket_info& socket,
+                          const inside& call, const moment& at) = 0;
     /// A thread is about to make a call that is on no socket, such as a wait for packets.
     virtual void calling(const world& before, const moment& at) = 0;
     /// closesocket is about to be called.
-    virtual void closing(const world& before, const socket_info& socket, const moment& at) = 0;
+    virtual void closing(const world& before, const socket_info& socket,
+                         const moment& at) = 0;
     /// The result of an operation in flight is about to be asked for.
-    virtual void asking(const operation& one, const socket_info* asked, bool wait, const moment& at) = 0;
+    virtual void asking(const operation& one, const socket_info* asked, bool wait,
+                        const moment& at) = 0;
     /// An operation comes back, in whatever way.
-    virtual void coming_back(const world& before, const operation& one, const moment& at) = 0;
+    virtual void coming_back(const world& before, const operation& one,
+                             const moment& at) = 0;
     /// A packet was dequeued that belongs to no operation and was not posted.
-    virtual void strange_packet(std::uint32_t port, std::uintptr_t overlapped, const moment& at) = 0;
+    virtual void strange_packet(std::uint32_t port, std::uintptr_t overlapped,
+                                const moment& at) = 0;
     /// A block of memory is about to be freed, and some of it is lent.
-    virtual void freeing(std::span<const operation* const> lent, const char* call, std::uintptr_t begin,
-                         std::uintptr_t end, const moment& at) = 0;
+    virtual void freeing(std::span<const operation* const> lent, const char* call,
+                         std::uintptr_t begin, std::uintptr_t end, const moment& at) = 0;
     /// A thread has come to its end.
-    virtual void thread_ending(const world& before, const thread_info& thread, const moment& at) = 0;
+    virtual void thread_ending(const world& before, const thread_info& thread,
+                               const moment& at) = 0;
     /// CloseHandle is about to be called for a port.
     virtual void closing_port(const port_info& port, const moment& at) = 0;
     /// A socket's packets will be dequeued inside the system.
-    virtual void losing_sight(const socket_info& socket, const char* call, const moment& at) = 0;
+    virtual void losing_sight(const socket_info& socket, const char* call,
+                              const moment& at) = 0;
     /// The program has come to its normal end, and whatever is open now stays open.
     virtual void ending(const world& before, const moment& at) = 0;
     /// The lock is free again.
-    /// \param may_wait false inside free, at a thread's end and wherever else the loader's lock may be held
+    /// \param may_wait false inside free, at a thread's end and wherever else the loader's
+    /// lock may be held
     virtual void unlocked(bool may_wait) = 0;
 };
 
@@ -82,11 +92,12 @@ struct submission {
     int family = 0; ///< AcceptEx: of the listening socket
 };
 
-/// Layer 2: keeps the world and makes a record of everything that changes it. Its functions are called by the hooks, in
-/// the order that each of them says, on the thread that makes the call.
+/// Layer 2: keeps the world and makes a record of everything that changes it. Its functions
+/// are called by the hooks, in the order that each of them says, on the thread that makes
+/// the call.
 ///
-/// An operation is recorded before the real call and corrected afterwards: its packet may be dequeued by another thread
-/// before the call has returned.
+/// An operation is recorded before the real call and corrected afterwards: its packet may
+/// be dequeued by another thread before the call has returned.
 class recorder {
 public:
     /// \param hash_sends remember what send buffers held
@@ -102,14 +113,17 @@ public:
     ticket enter(const char* call, SOCKET handle);
     void leave(const ticket& entered, bool ok, std::uint32_t bytes, std::uint32_t error);
 
-    /// A call that is on no socket in particular, or on one that enter() was not called for. After it.
+    /// A call that is on no socket in particular, or on one that enter() was not called
+    /// for. After it.
     void called(const char* call, std::uint64_t began, bool ok, std::uint32_t error);
     std::uint64_t now() const;
 
-    /// Before and after a call that submits an overlapped operation. A success is immediate, an error may mean pending.
+    /// Before and after a call that submits an overlapped operation. A success is
+    /// immediate, an error may mean pending.
     ticket submit(submission next);
     /// \param bytes how many at once; nothing where the program did not ask for them
-    void returned(const ticket& entered, bool immediate, std::optional<std::uint32_t> bytes, std::uint32_t error);
+    void returned(const ticket& entered, bool immediate, std::optional<std::uint32_t> bytes,
+                  std::uint32_t error);
 
     /// After a socket was made.
     void made_socket(const char* call, SOCKET handle, int family, std::uint64_t began);
@@ -136,26 +150,30 @@ public:
 
     /// Around a wait for packets.
     void waits(HANDLE port);
-    /// \param error 0 for a success; nothing where the call does not tell, and the OVERLAPPED has to be asked
-    void dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped, std::uint32_t bytes,
-                  std::optional<std::uint32_t> error);
+    /// \param error 0 for a success; nothing where the call does not tell, and the
+    /// OVERLAPPED has to be asked
+    void dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped,
+                  std::uint32_t bytes, std::optional<std::uint32_t> error);
     void wait_ended(HANDLE port, std::uint32_t error, bool worth_a_record);
 
     /// Around WSAGetOverlappedResult and GetOverlappedResult.
     void asks(SOCKET handle, OVERLAPPED* overlapped, bool wait);
-    void answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t bytes, std::uint32_t error);
+    void answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t bytes,
+                  std::uint32_t error);
 
-    /// After a wait that has reported these events. Whoever knows that an operation has ended may take its memory back
-    /// without asking for the result, as a program does that has closed the socket before.
+    /// After a wait that has reported these events. Whoever knows that an operation has
+    /// ended may take its memory back without asking for the result, as a program does that
+    /// has closed the socket before.
     void signalled(std::span<const HANDLE> events);
 
     /// When a completion routine is entered.
     /// \return the program's own routine
-    LPWSAOVERLAPPED_COMPLETION_ROUTINE entered_routine(OVERLAPPED* overlapped, std::uint32_t bytes,
-                                                       std::uint32_t error);
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE
+    entered_routine(OVERLAPPED* overlapped, std::uint32_t bytes, std::uint32_t error);
 
     /// After CancelIoEx or CancelIo.
-    void cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t error);
+    void cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped, bool ok,
+                   std::uint32_t error);
 
     /// Before memory is freed. Cheap when nothing near it is lent.
     void freeing(const char* call, const void* block, std::size_t bytes);
@@ -163,8 +181,8 @@ public:
     /// On the thread that ends.
     void thread_ends();
 
-    /// Where there is no DllMain that hears of it: `ended` is called on each thread that ends, by way of fiber local
-    /// storage, whose callbacks reach a program, too.
+    /// Where there is no DllMain that hears of it: `ended` is called on each thread that
+    /// ends, by way of fiber local storage, whose callbacks reach a program, too.
     void follow_threads(PFLS_CALLBACK_FUNCTION ended);
 
     /// At the program's end.
@@ -197,7 +215,8 @@ private:
     std::uint64_t began_ = 0;
     std::uint64_t records_ = 0;
     std::uint64_t operations_ = 0;
-    std::atomic<std::size_t> with_event_ = 0; ///< operations in flight that an event tells of
+    std::atomic<std::size_t> with_event_ =
+        0; ///< operations in flight that an event tells of
     std::uint32_t sockets_ = 0;
     std::uint32_t ports_ = 0;
     std::uint32_t events_ = 0;

@@ -7,7 +7,8 @@
 
 namespace iocp::watch {
 
-void recorder::made_socket(const char* call, SOCKET handle, int family, std::uint64_t began) {
+void recorder::made_socket(const char* call, SOCKET handle, int family,
+                           std::uint64_t began) {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     socket_info& socket = world_.sockets[handle];
@@ -21,7 +22,8 @@ void recorder::made_socket(const char* call, SOCKET handle, int family, std::uin
           .family = family});
 }
 
-// The handle value can be another's as soon as the real call is under way, so the socket leaves the world before it.
+// The handle value can be another's as soon as the real call is under way, so the socket
+// leaves the world before it.
 socket_info recorder::closing(const char* call, SOCKET handle) {
     const locked guard(*this);
     const thread_info& thread = who();
@@ -50,7 +52,9 @@ void recorder::put_back(const socket_info& socket) {
 void recorder::made_port(HANDLE port) {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
-    emit({.kind = record_kind::port, .thread = thread, .port = find_or_add_port(port).number});
+    emit({.kind = record_kind::port,
+          .thread = thread,
+          .port = find_or_add_port(port).number});
 }
 
 void recorder::associated(HANDLE handle, HANDLE port, std::uint64_t key) {
@@ -63,8 +67,11 @@ void recorder::associated(HANDLE handle, HANDLE port, std::uint64_t key) {
     }
     socket->port = find_or_add_port(port).number;
     socket->key = key;
-    emit(
-        {.kind = record_kind::associate, .thread = thread, .socket = socket->number, .port = socket->port, .key = key});
+    emit({.kind = record_kind::associate,
+          .thread = thread,
+          .socket = socket->number,
+          .port = socket->port,
+          .key = key});
 }
 
 void recorder::skips_packets(HANDLE handle) {
@@ -87,7 +94,10 @@ void recorder::made_event(HANDLE event) {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     world_.events[event] = {.number = ++events_, .made = capture_stack()};
-    emit({.kind = record_kind::event_object, .thread = thread, .call = "WSACreateEvent", .object = events_});
+    emit({.kind = record_kind::event_object,
+          .thread = thread,
+          .call = "WSACreateEvent",
+          .object = events_});
 }
 
 void recorder::closing_event(HANDLE event) {
@@ -116,12 +126,15 @@ void recorder::closing_port(HANDLE port) {
     const thread_info& thread = who();
     if (const auto found = world_.ports.find(port); found != world_.ports.end()) {
         told_.closing_port(found->second, at(thread));
-        emit({.kind = record_kind::close_port, .thread = thread.number, .port = found->second.number});
+        emit({.kind = record_kind::close_port,
+              .thread = thread.number,
+              .port = found->second.number});
         world_.ports.erase(found);
     }
 }
 
-void recorder::post(HANDLE port, std::uint32_t bytes, std::uint64_t key, OVERLAPPED* overlapped) {
+void recorder::post(HANDLE port, std::uint32_t bytes, std::uint64_t key,
+                    OVERLAPPED* overlapped) {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     const std::uint32_t number = find_or_add_port(port).number;

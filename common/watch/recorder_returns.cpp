@@ -9,8 +9,8 @@ namespace iocp::watch {
 
 namespace {
 
-// What OVERLAPPED.Internal holds until the operation has ended (STATUS_PENDING; HasOverlappedIoCompleted compares with
-// it).
+// What OVERLAPPED.Internal holds until the operation has ended (STATUS_PENDING;
+// HasOverlappedIoCompleted compares with it).
 constexpr ULONG_PTR still_pending = 0x103;
 
 } // namespace
@@ -20,10 +20,13 @@ void recorder::come_back(std::uint64_t number, record what) {
     told_.coming_back(world_, world_.operations.at(number), at(thread));
     operation one = world_.take_back(number);
     with_event_ -= one.told == told_by::event ? 1 : 0;
-    // The thread that submitted it may not have returned yet. But the system is done with the call when it has queued
-    // the packet: whoever has the packet may close the socket, or send again.
-    if (socket_info* const socket = find(one.handle); socket != nullptr && socket->number == one.socket) {
-        std::erase_if(socket->threads, [&](const inside& call) { return call.operation == number; });
+    // The thread that submitted it may not have returned yet. But the system is done with
+    // the call when it has queued the packet: whoever has the packet may close the socket,
+    // or send again.
+    if (socket_info* const socket = find(one.handle);
+        socket != nullptr && socket->number == one.socket) {
+        std::erase_if(socket->threads,
+                      [&](const inside& call) { return call.operation == number; });
     }
     if (one.accept_handle != INVALID_SOCKET && what.result != outcome::failed) {
         if (socket_info* const accepted = find(one.accept_handle);
@@ -41,8 +44,8 @@ void recorder::come_back(std::uint64_t number, record what) {
     emit(std::move(what));
 }
 
-void recorder::dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped, std::uint32_t bytes,
-                        std::optional<std::uint32_t> error) {
+void recorder::dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped,
+                        std::uint32_t bytes, std::optional<std::uint32_t> error) {
     const locked guard(*this);
     const thread_info& thread = who();
     record what{.kind = record_kind::packet,
@@ -52,18 +55,20 @@ void recorder::dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped, 
                 .key = key,
                 .overlapped = reinterpret_cast<std::uintptr_t>(overlapped)};
 
-    // A program may post a packet with the OVERLAPPED of an operation: then the one whose operation has not ended is
-    // the posted one.
+    // A program may post a packet with the OVERLAPPED of an operation: then the one whose
+    // operation has not ended is the posted one.
     const auto [first, last] = world_.posted.equal_range(overlapped);
-    const auto posted =
-        std::find_if(first, last, [&](const auto& one) { return one.second.key == key && one.second.bytes == bytes; });
+    const auto posted = std::find_if(first, last, [&](const auto& one) {
+        return one.second.key == key && one.second.bytes == bytes;
+    });
     const operation* const one = overlapped == nullptr ? nullptr : world_.with(overlapped);
     if (!error) {
         error = one == nullptr || one->gone ? 0 : code_of(overlapped->Internal);
     }
     what.result = *error == 0 ? outcome::ok : outcome::failed;
     what.error = *error;
-    if (one != nullptr && (posted == last || one->gone || overlapped->Internal != still_pending)) {
+    if (one != nullptr &&
+        (posted == last || one->gone || overlapped->Internal != still_pending)) {
         come_back(one->number, std::move(what));
         return;
     }
@@ -85,7 +90,8 @@ void recorder::asks(SOCKET handle, OVERLAPPED* overlapped, bool wait) {
     }
 }
 
-void recorder::answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t bytes, std::uint32_t error) {
+void recorder::answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t bytes,
+                        std::uint32_t error) {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     const socket_info* const asked = world_.socket(handle);
@@ -100,9 +106,11 @@ void recorder::answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uin
                                                        : outcome::failed,
                 .error = ok ? 0 : error,
                 .bytes = bytes};
-    // A failure may be the operation's, or that of the question: then the operation is still pending. One that is told
-    // of by a packet has lent its memory until the packet is dequeued, whatever its result says.
-    if (one == nullptr || what.result == outcome::incomplete || (!one->gone && overlapped->Internal == still_pending) ||
+    // A failure may be the operation's, or that of the question: then the operation is
+    // still pending. One that is told of by a packet has lent its memory until the packet
+    // is dequeued, whatever its result says.
+    if (one == nullptr || what.result == outcome::incomplete ||
+        (!one->gone && overlapped->Internal == still_pending) ||
         one->told == told_by::port || one->told == told_by::routine) {
         emit(std::move(what));
         return;
@@ -117,14 +125,17 @@ void recorder::signalled(std::span<const HANDLE> events) {
     const locked guard(*this);
     std::vector<const operation*> never_asked;
     for (auto& [number, one] : world_.operations) {
-        // An event may be set although this operation has not ended: by another one, or by the program.
-        if (one.told == told_by::event && !one.gone && one.overlapped->Internal != still_pending &&
+        // An event may be set although this operation has not ended: by another one, or by
+        // the program.
+        if (one.told == told_by::event && !one.gone &&
+            one.overlapped->Internal != still_pending &&
             std::find(events.begin(), events.end(), one.event) != events.end()) {
             one.signalled = true;
             one.status = one.overlapped->Internal;
             one.moved = static_cast<std::uint32_t>(one.overlapped->InternalHigh);
             const socket_info* const socket = find(one.handle);
-            if (socket == nullptr || socket->number != one.socket) { // nobody is left to ask for the result
+            if (socket == nullptr ||
+                socket->number != one.socket) { // nobody is left to ask for the result
                 never_asked.push_back(&one);
             }
         }
@@ -132,8 +143,9 @@ void recorder::signalled(std::span<const HANDLE> events) {
     take_back_signalled(never_asked);
 }
 
-// What the program frees or uses again now it has taken back before. What was there then was kept: since then it may
-// have written there, or left the function whose variable it was.
+// What the program frees or uses again now it has taken back before. What was there then
+// was kept: since then it may have written there, or left the function whose variable it
+// was.
 void recorder::take_back_signalled(const std::vector<const operation*>& operations) {
     for (const operation* const one : operations) {
         if (one->signalled && !one->gone) {
@@ -155,7 +167,8 @@ void recorder::take_back_all_signalled() {
     take_back_signalled(all);
 }
 
-LPWSAOVERLAPPED_COMPLETION_ROUTINE recorder::entered_routine(OVERLAPPED* overlapped, std::uint32_t bytes,
+LPWSAOVERLAPPED_COMPLETION_ROUTINE recorder::entered_routine(OVERLAPPED* overlapped,
+                                                             std::uint32_t bytes,
                                                              std::uint32_t error) {
     const locked guard(*this);
     const operation* const one = world_.with(overlapped);
@@ -170,8 +183,8 @@ LPWSAOVERLAPPED_COMPLETION_ROUTINE recorder::entered_routine(OVERLAPPED* overlap
     return routine;
 }
 
-// A completion routine is called on the thread that has submitted the operation: without that thread it never is.
-// Windows cancels the operation before the thread is gone.
+// A completion routine is called on the thread that has submitted the operation: without
+// that thread it never is. Windows cancels the operation before the thread is gone.
 void recorder::take_back_orphans(std::uint32_t thread) {
     std::vector<std::uint64_t> orphans;
     for (const auto& [number, one] : world_.operations) {
@@ -180,7 +193,9 @@ void recorder::take_back_orphans(std::uint32_t thread) {
         }
     }
     for (const std::uint64_t number : orphans) {
-        come_back(number, {.kind = record_kind::result, .result = outcome::failed, .error = ERROR_OPERATION_ABORTED});
+        come_back(number, {.kind = record_kind::result,
+                           .result = outcome::failed,
+                           .error = ERROR_OPERATION_ABORTED});
     }
 }
 

@@ -30,8 +30,11 @@ ticket recorder::submit(submission next) {
     const locked guard(*this);
     const thread_info& thread = who();
     socket_info& socket = find_or_add(next.handle);
-    ticket entered{
-        .call = next.call, .handle = next.handle, .socket = socket.number, .thread = thread.number, .began = now()};
+    ticket entered{.call = next.call,
+                   .handle = next.handle,
+                   .socket = socket.number,
+                   .thread = thread.number,
+                   .began = now()};
     if (socket.untracked) {
         return entered;
     }
@@ -58,7 +61,8 @@ ticket recorder::submit(submission next) {
         one.accept_socket = find_or_add(next.accept_handle).number;
     }
     one.memory.insert(one.memory.begin(),
-                      lent_memory{reinterpret_cast<std::uintptr_t>(next.overlapped), sizeof(OVERLAPPED), true, true});
+                      lent_memory{reinterpret_cast<std::uintptr_t>(next.overlapped),
+                                  sizeof(OVERLAPPED), true, true});
     if (hash_sends_) {
         one.sent_hash = hash_of(one.memory);
     }
@@ -82,8 +86,8 @@ ticket recorder::submit(submission next) {
     return entered;
 }
 
-void recorder::returned(const ticket& entered, bool immediate, std::optional<std::uint32_t> bytes,
-                        std::uint32_t error) {
+void recorder::returned(const ticket& entered, bool immediate,
+                        std::optional<std::uint32_t> bytes, std::uint32_t error) {
     const locked guard(*this);
     leave_socket(entered);
     const bool is_pending = !immediate && error == WSA_IO_PENDING;
@@ -105,7 +109,8 @@ void recorder::returned(const ticket& entered, bool immediate, std::optional<std
         return;
     }
     const auto found = world_.operations.find(entered.operation);
-    if (found == world_.operations.end()) { // another thread has dequeued its packet meanwhile
+    if (found ==
+        world_.operations.end()) { // another thread has dequeued its packet meanwhile
         emit(std::move(what));
         return;
     }
@@ -116,9 +121,11 @@ void recorder::returned(const ticket& entered, bool immediate, std::optional<std
         return;
     }
     const socket_info* const socket = find(one.handle);
-    const bool skips = socket != nullptr && socket->number == one.socket && socket->skip_mode;
-    // An immediate failure leaves nothing behind. An immediate success does: a packet will come, unless skip mode is
-    // on, or a routine. Where there is neither, the result was read when the call has given the number of bytes.
+    const bool skips =
+        socket != nullptr && socket->number == one.socket && socket->skip_mode;
+    // An immediate failure leaves nothing behind. An immediate success does: a packet will
+    // come, unless skip mode is on, or a routine. Where there is neither, the result was
+    // read when the call has given the number of bytes.
     const bool result_read = one.told == told_by::port      ? skips
                              : one.told == told_by::routine ? false
                                                             : bytes.has_value();
@@ -130,7 +137,8 @@ void recorder::returned(const ticket& entered, bool immediate, std::optional<std
     emit(std::move(what));
 }
 
-void recorder::cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t error) {
+void recorder::cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped, bool ok,
+                         std::uint32_t error) {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     const socket_info* const socket = world_.socket(handle);
@@ -149,7 +157,8 @@ void recorder::cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped
 
 void recorder::freeing(const char* call, const void* block, std::size_t bytes) {
     const auto begin = reinterpret_cast<std::uintptr_t>(block);
-    // Most programs free far more often than they lend: those that have nothing near it only pass by.
+    // Most programs free far more often than they lend: those that have nothing near it
+    // only pass by.
     ::AcquireSRWLockShared(&lock_);
     const bool lent = !world_.touching(begin, begin + bytes).empty();
     ::ReleaseSRWLockShared(&lock_);

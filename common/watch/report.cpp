@@ -40,12 +40,17 @@ const char* words(certainty sure) {
 
 void report(std::string& to, const finding& found, bool colour) {
     std::string line{"watch: ["};
-    line.append(found.what->id).append("] ").append(words(found.what->sure)).append(": ").append(found.text);
+    line.append(found.what->id)
+        .append("] ")
+        .append(words(found.what->sure))
+        .append(": ")
+        .append(found.text);
     paint(to, line, colour ? colour_of(found.what->sure) : nullptr);
     to.append("\n");
 }
 
-void report_places(std::string& to, const std::vector<frame>& here, const std::vector<frame>& submitted) {
+void report_places(std::string& to, const std::vector<frame>& here,
+                   const std::vector<frame>& submitted) {
     list(to, "here:       ", here);
     list(to, "submitted:  ", submitted);
 }

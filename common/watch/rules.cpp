@@ -10,11 +10,13 @@ namespace iocp::watch {
 
 namespace {
 
-constexpr std::size_t findings_at_most = 200; // of different places: whoever has more has enough to read
+constexpr std::size_t findings_at_most =
+    200; // of different places: whoever has more has enough to read
 
 std::string hex(std::uintptr_t value) {
     std::array<char, 2 * sizeof(value)> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
+    const auto end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
     return "0x" + std::string(digits.data(), end);
 }
 
@@ -28,7 +30,8 @@ std::string name_of_socket(std::uint32_t number) {
 
 // Such as "operation #7 (WSARecv on s3)".
 std::string name_of(const operation& one) {
-    return "operation #" + std::to_string(one.number) + " (" + one.call + " on " + name_of_socket(one.socket) + ")";
+    return "operation #" + std::to_string(one.number) + " (" + one.call + " on " +
+           name_of_socket(one.socket) + ")";
 }
 
 bool touch(const lent_memory& one, std::uintptr_t begin, std::uintptr_t end) {
@@ -44,12 +47,13 @@ std::string_view part_of(const operation& one, std::uintptr_t begin, std::uintpt
     return "memory";
 }
 
-// Where two operations meet although the system writes there. OVERLAPPED against OVERLAPPED is another rule's, when it
-// is the same one.
+// Where two operations meet although the system writes there. OVERLAPPED against OVERLAPPED
+// is another rule's, when it is the same one.
 const lent_memory* meeting_place(const operation& a, const operation& b) {
     for (const lent_memory& one : a.memory) {
         for (const lent_memory& other : b.memory) {
-            if ((one.written || other.written) && touch(one, other.address, other.address + other.bytes) &&
+            if ((one.written || other.written) &&
+                touch(one, other.address, other.address + other.bytes) &&
                 !(one.overlapped && other.overlapped && a.overlapped == b.overlapped)) {
                 return &one;
             }
@@ -61,7 +65,8 @@ const lent_memory* meeting_place(const operation& a, const operation& b) {
 } // namespace
 
 void rules::report(finding found) {
-    // One report for each place in the program: a loop that is wrong is wrong in every turn.
+    // One report for each place in the program: a loop that is wrong is wrong in every
+    // turn.
     const call_stack& place = found.here[0] != nullptr ? found.here : found.submitted;
     if (known_.size() < findings_at_most && known_.emplace(found.what, place).second) {
         if (found.what->sure == certainty::exact) {
@@ -71,7 +76,8 @@ void rules::report(finding found) {
     }
 }
 
-void rules::say(const check& what, const moment& at, const operation* one, std::uint32_t socket, std::string text) {
+void rules::say(const check& what, const moment& at, const operation* one,
+                std::uint32_t socket, std::string text) {
     report({.what = &what,
             .nanoseconds = at.nanoseconds,
             .thread = at.thread,
@@ -83,8 +89,8 @@ void rules::say(const check& what, const moment& at, const operation* one, std::
             .submitted = one == nullptr ? call_stack{} : one->submitted});
 }
 
-void rules::say_left(const check& what, const moment& at, std::uint32_t socket, const call_stack& made,
-                     std::string text) {
+void rules::say_left(const check& what, const moment& at, std::uint32_t socket,
+                     const call_stack& made, std::string text) {
     report({.what = &what,
             .nanoseconds = at.nanoseconds,
             .thread = at.thread,
@@ -103,25 +109,29 @@ void rules::submitting(const world& before, const operation& next, const moment&
     const std::string what = std::string(next.call) + " on " + name_of_socket(next.socket);
     if (const operation* const other = before.with(next.overlapped)) {
         say(checks::overlapped_reused, at, other, next.socket,
-            what + " takes the OVERLAPPED at " + hex(next.overlapped) + ", which " + name_of(*other) + " still has");
+            what + " takes the OVERLAPPED at " + hex(next.overlapped) + ", which " +
+                name_of(*other) + " still has");
     }
     for (const lent_memory& memory : next.memory) {
-        for (const operation* const other : before.touching(memory.address, memory.address + memory.bytes)) {
+        for (const operation* const other :
+             before.touching(memory.address, memory.address + memory.bytes)) {
             if (const lent_memory* const place = meeting_place(next, *other)) {
                 say(checks::memory_overlap, at, other, next.socket,
-                    what + " lends memory at " + hex(place->address) + " that is lent to " + name_of(*other) +
-                        " already, and the system writes there");
+                    what + " lends memory at " + hex(place->address) + " that is lent to " +
+                        name_of(*other) + " already, and the system writes there");
             }
         }
     }
     if (next.family == AF_INET || next.family == AF_INET6) {
-        const std::size_t address = next.family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+        const std::size_t address =
+            next.family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
         const std::size_t least = address + 16; // Microsoft's page on AcceptEx
         if (next.local_address_bytes < least || next.remote_address_bytes < least) {
             say(checks::acceptex_short_address, at, nullptr, next.socket,
-                what + " has room for addresses of " + std::to_string(next.local_address_bytes) + " and " +
-                    std::to_string(next.remote_address_bytes) + " bytes; this family takes " + std::to_string(least) +
-                    " each");
+                what + " has room for addresses of " +
+                    std::to_string(next.local_address_bytes) + " and " +
+                    std::to_string(next.remote_address_bytes) +
+                    " bytes; this family takes " + std::to_string(least) + " each");
         }
     }
     look_at_frames(before, at);
@@ -131,27 +141,34 @@ void rules::submitting(const world& before, const operation& next, const moment&
 void rules::pending(const operation& one, const moment& at) {
     if (one.told == told_by::nothing) {
         say(checks::no_notification, at, nullptr, one.socket,
-            name_of(one) + " is pending, and there is no port, no event and no routine to tell of its end");
+            name_of(one) + " is pending, and there is no port, no event and no routine to "
+                           "tell of its end");
     }
 }
 
-void rules::entering(const world& before, const socket_info& socket, const inside& call, const moment& at) {
+void rules::entering(const world& before, const socket_info& socket, const inside& call,
+                     const moment& at) {
     const std::string_view name = call.call;
     const bool sends = name == "WSASend";
     if (sends || name == "WSARecv") {
         for (const inside& other : socket.threads) {
             if (other.thread != call.thread && name == other.call) {
-                say(sends ? checks::concurrent_send : checks::concurrent_receive, at, nullptr, socket.number,
-                    "two threads are inside " + std::string(name) + " on " + name_of_socket(socket.number) +
-                        " at once: t" + std::to_string(other.thread) + " and t" + std::to_string(call.thread));
+                say(sends ? checks::concurrent_send : checks::concurrent_receive, at,
+                    nullptr, socket.number,
+                    "two threads are inside " + std::string(name) + " on " +
+                        name_of_socket(socket.number) + " at once: t" +
+                        std::to_string(other.thread) + " and t" +
+                        std::to_string(call.thread));
                 break;
             }
         }
     }
-    if (socket.needs_context && (name == "shutdown" || name == "getpeername" || name == "getsockname")) {
+    if (socket.needs_context &&
+        (name == "shutdown" || name == "getpeername" || name == "getsockname")) {
         say(checks::accept_context_missing, at, nullptr, socket.number,
             std::string(name) + " on " + name_of_socket(socket.number) +
-                ", which AcceptEx has accepted: SO_UPDATE_ACCEPT_CONTEXT was not set before");
+                ", which AcceptEx has accepted: SO_UPDATE_ACCEPT_CONTEXT was not set "
+                "before");
     }
     look_at_frames(before, at);
 }
@@ -164,23 +181,27 @@ void rules::closing(const world& before, const socket_info& socket, const moment
     for (const inside& other : socket.threads) {
         if (other.thread != at.thread) {
             say(checks::close_during_call, at, nullptr, socket.number,
-                name_of_socket(socket.number) + " is closed by t" + std::to_string(at.thread) + " while t" +
-                    std::to_string(other.thread) + " is inside " + other.call + " on it");
+                name_of_socket(socket.number) + " is closed by t" +
+                    std::to_string(at.thread) + " while t" + std::to_string(other.thread) +
+                    " is inside " + other.call + " on it");
             break;
         }
     }
     look_at_frames(before, at);
 }
 
-void rules::asking(const operation& one, const socket_info* asked, bool wait, const moment& at) {
+void rules::asking(const operation& one, const socket_info* asked, bool wait,
+                   const moment& at) {
     if (asked == nullptr || asked->number != one.socket) {
         say(checks::result_wrong_socket, at, &one, one.socket,
             "the result of " + name_of(one) + " is asked of " +
-                (asked == nullptr ? "a socket that is not open" : name_of_socket(asked->number)));
+                (asked == nullptr ? "a socket that is not open"
+                                  : name_of_socket(asked->number)));
     }
     if (wait && one.told == told_by::port && one.event == nullptr) {
         say(checks::result_wait_on_port, at, &one, one.socket,
-            "the result of " + name_of(one) + " is waited for without an event, but its end goes to the port");
+            "the result of " + name_of(one) +
+                " is waited for without an event, but its end goes to the port");
     }
 }
 
@@ -190,8 +211,8 @@ void rules::coming_back(const world& before, const operation& one, const moment&
         one.key == static_cast<std::uint64_t>(one.handle)) {
         say(checks::packet_of_closed_socket, at, &one, now->number,
             "a packet of " + name_of(one) + ", which is closed, has the handle " +
-                std::to_string(static_cast<std::uint64_t>(one.handle)) + " as its key: that is " +
-                name_of_socket(now->number) + " now");
+                std::to_string(static_cast<std::uint64_t>(one.handle)) +
+                " as its key: that is " + name_of_socket(now->number) + " now");
     }
     if (one.gone) {
         return;
@@ -199,50 +220,57 @@ void rules::coming_back(const world& before, const operation& one, const moment&
     // A completion routine may use hEvent as it likes.
     if (one.told != told_by::routine && one.overlapped->hEvent != one.event) {
         say(checks::event_changed, at, &one, one.socket,
-            "OVERLAPPED.hEvent was changed while " + name_of(one) + " had it: " + hex(one.event) + " became " +
-                hex(one.overlapped->hEvent));
+            "OVERLAPPED.hEvent was changed while " + name_of(one) +
+                " had it: " + hex(one.event) + " became " + hex(one.overlapped->hEvent));
     }
     if (hash_sends_ && hash_of(one.memory) != one.sent_hash) {
         say(checks::send_buffer_changed, at, &one, one.socket,
-            "the buffer that " + name_of(one) + " had lent to be sent was changed meanwhile");
+            "the buffer that " + name_of(one) +
+                " had lent to be sent was changed meanwhile");
     }
 }
 
-void rules::strange_packet(std::uint32_t port, std::uintptr_t overlapped, const moment& at) {
+void rules::strange_packet(std::uint32_t port, std::uintptr_t overlapped,
+                           const moment& at) {
     say(checks::packet_from_elsewhere, at, nullptr, 0,
         "a packet with OVERLAPPED " + hex(overlapped) + " from p" + std::to_string(port) +
             ", which no watched call has submitted or posted");
 }
 
-void rules::freeing(std::span<const operation* const> lent, const char* call, std::uintptr_t begin, std::uintptr_t end,
-                    const moment& at) {
+void rules::freeing(std::span<const operation* const> lent, const char* call,
+                    std::uintptr_t begin, std::uintptr_t end, const moment& at) {
     for (const operation* const one : lent) {
         say(checks::freed_while_lent, at, one, one->socket,
-            std::string(call) + " frees " + std::to_string(end - begin) + " bytes at " + hex(begin) + ", with " +
-                std::string(part_of(*one, begin, end)) + " of " + name_of(*one) + " in them");
+            std::string(call) + " frees " + std::to_string(end - begin) + " bytes at " +
+                hex(begin) + ", with " + std::string(part_of(*one, begin, end)) + " of " +
+                name_of(*one) + " in them");
     }
 }
 
-void rules::thread_ending(const world& before, const thread_info& thread, const moment& at) {
+void rules::thread_ending(const world& before, const thread_info& thread,
+                          const moment& at) {
     for (const auto& [number, one] : before.operations) {
-        if (one.thread == thread.number && (one.told == told_by::event || one.told == told_by::routine)) {
+        if (one.thread == thread.number &&
+            (one.told == told_by::event || one.told == told_by::routine)) {
             say(checks::thread_ended_with_io, at, &one, one.socket,
                 "t" + std::to_string(thread.number) + " ends with " + name_of(one) +
                     " in flight, which it has submitted: Windows cancels it");
         }
     }
-    for (const operation* const one : before.touching(thread.stack_low, thread.stack_high)) {
+    for (const operation* const one :
+         before.touching(thread.stack_low, thread.stack_high)) {
         say(checks::stack_of_ended_thread, at, one, one->socket,
             "t" + std::to_string(thread.number) + " ends, and " +
-                std::string(part_of(*one, thread.stack_low, thread.stack_high)) + " of " + name_of(*one) +
-                " lies on its stack");
+                std::string(part_of(*one, thread.stack_low, thread.stack_high)) + " of " +
+                name_of(*one) + " lies on its stack");
     }
 }
 
 void rules::closing_port(const port_info& port, const moment& at) {
     if (port.waiting > 0) {
         say(checks::port_closed_with_waiters, at, nullptr, 0,
-            "p" + std::to_string(port.number) + " is closed while " + std::to_string(port.waiting) +
+            "p" + std::to_string(port.number) + " is closed while " +
+                std::to_string(port.waiting) +
                 (port.waiting == 1 ? " thread waits on it" : " threads wait on it"));
     }
 }
@@ -250,7 +278,8 @@ void rules::closing_port(const port_info& port, const moment& at) {
 void rules::losing_sight(const socket_info& socket, const char* call, const moment& at) {
     say(checks::untracked, at, nullptr, socket.number,
         name_of_socket(socket.number) + " is handed to " + call +
-            ": its packets are dequeued inside the system, and its operations are not followed");
+            ": its packets are dequeued inside the system, and its operations are not "
+            "followed");
 }
 
 void rules::ending(const world& before, const moment& at) {
@@ -260,7 +289,8 @@ void rules::ending(const world& before, const moment& at) {
     }
     for (const auto& [handle, event] : before.events) {
         say_left(checks::event_left, at, 0, event.made,
-                 "event e" + std::to_string(event.number) + " is open at the end of the program");
+                 "event e" + std::to_string(event.number) +
+                     " is open at the end of the program");
     }
     for (const auto& [number, one] : before.operations) {
         if (!one.gone) { // then it has been named before, and nobody can be told of its end
@@ -270,7 +300,8 @@ void rules::ending(const world& before, const moment& at) {
     }
 }
 
-// The stack grows downwards: what is below this function's own frame belongs to nobody any more.
+// The stack grows downwards: what is below this function's own frame belongs to nobody any
+// more.
 void rules::look_at_frames(const world& before, const moment& at) {
     const auto thread = before.threads.find(::GetCurrentThreadId());
     if (thread == before.threads.end()) {
@@ -278,10 +309,12 @@ void rules::look_at_frames(const world& before, const moment& at) {
     }
     const char marker = 0;
     const auto here = reinterpret_cast<std::uintptr_t>(&marker);
-    if (here < thread->second.stack_low || here >= thread->second.stack_high) { // a fiber, on another stack
+    if (here < thread->second.stack_low ||
+        here >= thread->second.stack_high) { // a fiber, on another stack
         return;
     }
-    for (const operation* const one : before.touching(thread->second.stack_low, thread->second.stack_high)) {
+    for (const operation* const one :
+         before.touching(thread->second.stack_low, thread->second.stack_high)) {
         const frame_mark& frame = one->frame;
         if (one->thread != at.thread || frame.place == nullptr) {
             continue;
@@ -290,7 +323,8 @@ void rules::look_at_frames(const world& before, const moment& at) {
         const bool gone = end < here || *frame.place != frame.address;
         if (gone && frames_gone_.insert(one->number).second) {
             say(checks::stack_frame_gone, at, one, one->socket,
-                std::string(part_of(*one, thread->second.stack_low, end)) + " of " + name_of(*one) +
+                std::string(part_of(*one, thread->second.stack_low, end)) + " of " +
+                    name_of(*one) +
                     " lies in the stack frame of a function that has returned");
         }
     }

@@ -37,31 +37,39 @@ public:
     void happened(const record& what) override;
     void submitting(const world& before, const operation& next, const moment& at) override;
     void pending(const operation& one, const moment& at) override;
-    void entering(const world& before, const socket_info& socket, const inside& call, const moment& at) override;
+    void entering(const world& before, const socket_info& socket, const inside& call,
+                  const moment& at) override;
     void calling(const world& before, const moment& at) override;
     void closing(const world& before, const socket_info& socket, const moment& at) override;
-    void asking(const operation& one, const socket_info* asked, bool wait, const moment& at) override;
+    void asking(const operation& one, const socket_info* asked, bool wait,
+                const moment& at) override;
     void coming_back(const world& before, const operation& one, const moment& at) override;
-    void strange_packet(std::uint32_t port, std::uintptr_t overlapped, const moment& at) override;
-    void freeing(std::span<const operation* const> lent, const char* call, std::uintptr_t begin, std::uintptr_t end,
-                 const moment& at) override;
-    void thread_ending(const world& before, const thread_info& thread, const moment& at) override;
+    void strange_packet(std::uint32_t port, std::uintptr_t overlapped,
+                        const moment& at) override;
+    void freeing(std::span<const operation* const> lent, const char* call,
+                 std::uintptr_t begin, std::uintptr_t end, const moment& at) override;
+    void thread_ending(const world& before, const thread_info& thread,
+                       const moment& at) override;
     void closing_port(const port_info& port, const moment& at) override;
-    void losing_sight(const socket_info& socket, const char* call, const moment& at) override;
+    void losing_sight(const socket_info& socket, const char* call,
+                      const moment& at) override;
     void ending(const world& before, const moment& at) override;
     void unlocked(bool may_wait) override;
 
 private:
-    void say(const check& what, const moment& at, const operation* one, std::uint32_t socket, std::string text);
-    void say_left(const check& what, const moment& at, std::uint32_t socket, const call_stack& made, std::string text);
+    void say(const check& what, const moment& at, const operation* one,
+             std::uint32_t socket, std::string text);
+    void say_left(const check& what, const moment& at, std::uint32_t socket,
+                  const call_stack& made, std::string text);
     void report(finding found);
     void look_at_frames(const world& before, const moment& at);
 
     reader& told_;
     bool hash_sends_;
-    std::atomic<bool> urgent_ = false;                    ///< said since the lock was last free
-    std::set<std::pair<const check*, call_stack>> known_; ///< what was said, and of which place
-    std::set<std::uint64_t> frames_gone_;                 ///< operations whose frame was found to be gone
+    std::atomic<bool> urgent_ = false; ///< said since the lock was last free
+    std::set<std::pair<const check*, call_stack>>
+        known_;                           ///< what was said, and of which place
+    std::set<std::uint64_t> frames_gone_; ///< operations whose frame was found to be gone
 };
 
 } // namespace iocp::watch

@@ -11,13 +11,15 @@ namespace {
 
 constexpr wchar_t variable[] = L"IOCP_WATCH";
 
-// The system's environment and not getenv: a C runtime keeps a copy, and the watch may be there before its copy is.
+// The system's environment and not getenv: a C runtime keeps a copy, and the watch may be
+// there before its copy is.
 std::wstring take_variable() {
     std::wstring value;
     for (DWORD room = ::GetEnvironmentVariableW(variable, nullptr, 0); room != 0;) {
         value.resize(room);
         const DWORD length = ::GetEnvironmentVariableW(variable, value.data(), room);
-        if (length < room) { // without the zero at the end; otherwise it has grown meanwhile
+        if (length <
+            room) { // without the zero at the end; otherwise it has grown meanwhile
             value.resize(length);
             break;
         }
@@ -72,14 +74,16 @@ settings settings::from_environment() {
             wanted.hash_sends = true;
         } else if (take_prefix(word, L"only=socket=")) {
             while (!word.empty()) {
-                if (const std::uint64_t socket = number(take_word(word, L',')); socket != 0) {
+                if (const std::uint64_t socket = number(take_word(word, L','));
+                    socket != 0) {
                     wanted.only.push_back(static_cast<std::uint32_t>(socket));
                 }
             }
         } else if (take_prefix(word, L"trace=")) {
             wanted.trace = word;
         } else if (take_prefix(word, L"tell=")) {
-            wanted.tell = reinterpret_cast<void*>(static_cast<std::uintptr_t>(number(word)));
+            wanted.tell =
+                reinterpret_cast<void*>(static_cast<std::uintptr_t>(number(word)));
         }
     }
     return wanted;

@@ -28,12 +28,13 @@ constexpr std::string_view runtime_starts[] = {
     "__scrt_common_main",    "__scrt_common_main_seh", "execute_native_thread_routine",
     "pthread_create_wrapper"};
 
-// Functions of the C++ library that a call goes through, say from std::thread to the thread's own function, and the
-// runtime that Microsoft's compiler links to a program.
-constexpr std::string_view library_folders[] = {"/include/c++/",       "\\include\\c++\\", "/c++/v1/",
-                                                "\\VC\\Tools\\MSVC\\", "/VC/Tools/MSVC/",  "\\vctools\\crt\\",
-                                                "minkernel\\crts\\"};
-constexpr std::string_view watch_folders[] = {"common/watch/", "common\\watch\\", "common/watch\\", "common\\watch/"};
+// Functions of the C++ library that a call goes through, say from std::thread to the
+// thread's own function, and the runtime that Microsoft's compiler links to a program.
+constexpr std::string_view library_folders[] = {
+    "/include/c++/",   "\\include\\c++\\", "/c++/v1/",         "\\VC\\Tools\\MSVC\\",
+    "/VC/Tools/MSVC/", "\\vctools\\crt\\", "minkernel\\crts\\"};
+constexpr std::string_view watch_folders[] = {"common/watch/", "common\\watch\\",
+                                              "common/watch\\", "common\\watch/"};
 
 std::string_view base_name(std::string_view path) {
     return path.substr(path.find_last_of("\\/") + 1); // npos + 1 is 0
@@ -46,18 +47,20 @@ bool is_one_of(std::string_view name, const List& names) {
 
 template <class List>
 bool has_one_of(std::string_view path, const List& parts) {
-    return std::any_of(std::begin(parts), std::end(parts),
-                       [path](std::string_view part) { return path.find(part) != std::string_view::npos; });
+    return std::any_of(std::begin(parts), std::end(parts), [path](std::string_view part) {
+        return path.find(part) != std::string_view::npos;
+    });
 }
 
 void erase_all(std::string& text, std::string_view part) {
-    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at)) {
+    for (std::size_t at = text.find(part); at != std::string::npos;
+         at = text.find(part, at)) {
         text.erase(at, part.size());
     }
 }
 
-// What a person calls a function: without template arguments, and without the names that two compilers have for a
-// namespace without one.
+// What a person calls a function: without template arguments, and without the names that
+// two compilers have for a namespace without one.
 std::string readable(std::string function) {
     erase_all(function, "`anonymous namespace'::");
     erase_all(function, "(anonymous namespace)::");
@@ -66,12 +69,14 @@ std::string readable(std::string function) {
     for (std::size_t i = 0; i < function.size(); ++i) {
         constexpr std::string_view sign = "operator";
         if (depth == 0 && function.compare(i, sign.size(), sign) == 0) {
-            const std::size_t end = std::min(function.find_first_not_of("<>=-", i + sign.size()), function.size());
+            const std::size_t end = std::min(
+                function.find_first_not_of("<>=-", i + sign.size()), function.size());
             words.append(function, i, end - i);
             i = end - 1;
         } else if (function[i] == '<') {
             if (depth++ == 0 && (words.empty() || words.ends_with("::"))) {
-                words.append("lambda"); // <lambda(int)>, <lambda_1>: its place in the source tells which
+                words.append("lambda"); // <lambda(int)>, <lambda_1>: its place in the
+                                        // source tells which
             }
         } else if (function[i] == '>' && depth != 0) {
             --depth;
@@ -91,12 +96,14 @@ struct symbol_buffer : SYMBOL_INFOW {
     wchar_t more[512] = {};
 };
 
-// DbgHelp's functions for code that the compiler has put into its caller. Older headers and versions lack them.
+// DbgHelp's functions for code that the compiler has put into its caller. Older headers and
+// versions lack them.
 struct inline_functions {
     DWORD(WINAPI* count)(HANDLE, DWORD64) = nullptr;
     BOOL(WINAPI* query)(HANDLE, DWORD64, DWORD, DWORD64, DWORD64, DWORD*, DWORD*) = nullptr;
     BOOL(WINAPI* symbol)(HANDLE, DWORD64, ULONG, DWORD64*, SYMBOL_INFOW*) = nullptr;
-    BOOL(WINAPI* line)(HANDLE, DWORD64, ULONG, DWORD64, DWORD*, IMAGEHLP_LINEW64*) = nullptr;
+    BOOL(WINAPI* line)
+    (HANDLE, DWORD64, ULONG, DWORD64, DWORD*, IMAGEHLP_LINEW64*) = nullptr;
 
     inline_functions() {
         find(count, "SymAddrIncludeInlineTrace");
@@ -104,13 +111,15 @@ struct inline_functions {
         find(symbol, "SymFromInlineContextW");
         find(line, "SymGetLineFromInlineContextW");
     }
-    bool are_there() const { return count != nullptr && query != nullptr && symbol != nullptr && line != nullptr; }
+    bool are_there() const {
+        return count != nullptr && query != nullptr && symbol != nullptr && line != nullptr;
+    }
 
 private:
     template <class Function>
     static void find(Function& function, const char* name) {
-        function = reinterpret_cast<Function>(
-            reinterpret_cast<void*>(::GetProcAddress(::GetModuleHandleW(L"dbghelp.dll"), name)));
+        function = reinterpret_cast<Function>(reinterpret_cast<void*>(
+            ::GetProcAddress(::GetModuleHandleW(L"dbghelp.dll"), name)));
     }
 };
 
@@ -122,7 +131,8 @@ struct level {
 };
 
 std::string name_in(const symbol_buffer& symbol) {
-    return readable(utf8({symbol.Name, std::min<std::size_t>(symbol.NameLen, std::size(symbol.more))}));
+    return readable(
+        utf8({symbol.Name, std::min<std::size_t>(symbol.NameLen, std::size(symbol.more))}));
 }
 
 // The outermost function, in which all the others are.
@@ -134,9 +144,10 @@ level outermost(HANDLE process, DWORD64 address) {
         return found;
     }
     found.function = name_in(symbol);
-    // The line that an address belongs to is the last one before it. Wine does not find one where a function begins
-    // with code of another: then the next one.
-    for (DWORD64 at = address; at < std::max(address + 1, symbol.Address + symbol.Size); ++at) {
+    // The line that an address belongs to is the last one before it. Wine does not find one
+    // where a function begins with code of another: then the next one.
+    for (DWORD64 at = address; at < std::max(address + 1, symbol.Address + symbol.Size);
+         ++at) {
         IMAGEHLP_LINEW64 line{};
         line.SizeOfStruct = sizeof line;
         DWORD into_line = 0;
@@ -149,14 +160,16 @@ level outermost(HANDLE process, DWORD64 address) {
     return found;
 }
 
-// The innermost first; none where there are no symbols. Under Wine lines are exact only where nothing is optimised.
+// The innermost first; none where there are no symbols. Under Wine lines are exact only
+// where nothing is optimised.
 std::vector<level> levels_at(HANDLE process, DWORD64 address) {
     static const inline_functions functions;
     std::vector<level> found;
     DWORD context = 0;
     DWORD unused = 0;
     DWORD count = functions.are_there() ? functions.count(process, address) : 0;
-    if (count != 0 && !functions.query(process, address, 0, address, address, &context, &unused)) {
+    if (count != 0 &&
+        !functions.query(process, address, 0, address, address, &context, &unused)) {
         count = 0;
     }
     for (; count != 0; --count, ++context) {
@@ -200,13 +213,16 @@ bool symbols::start() {
         return false;
     }
     if (process_ == nullptr) {
-        // A handle of its own: the program may use DbgHelp, too, and there it is known by its handle.
-        if (!::DuplicateHandle(::GetCurrentProcess(), ::GetCurrentProcess(), ::GetCurrentProcess(), &process_, 0, FALSE,
+        // A handle of its own: the program may use DbgHelp, too, and there it is known by
+        // its handle.
+        if (!::DuplicateHandle(::GetCurrentProcess(), ::GetCurrentProcess(),
+                               ::GetCurrentProcess(), &process_, 0, FALSE,
                                DUPLICATE_SAME_ACCESS)) {
             given_up_ = true;
             return false;
         }
-        ::SymSetOptions(SYMOPT_LOAD_LINES | SYMOPT_UNDNAME | SYMOPT_FAIL_CRITICAL_ERRORS | SYMOPT_NO_PROMPTS);
+        ::SymSetOptions(SYMOPT_LOAD_LINES | SYMOPT_UNDNAME | SYMOPT_FAIL_CRITICAL_ERRORS |
+                        SYMOPT_NO_PROMPTS);
         // Not "invade": that would load the symbols of every module at once.
         given_up_ = ::SymInitializeW(process_, nullptr, FALSE) == FALSE;
     }
@@ -216,12 +232,13 @@ bool symbols::start() {
 const symbols::module& symbols::module_of(std::uintptr_t address) {
     MEMORY_BASIC_INFORMATION memory{};
     std::uintptr_t base = 0;
-    if (::VirtualQuery(reinterpret_cast<const void*>(address), &memory, sizeof memory) != 0 &&
+    if (::VirtualQuery(reinterpret_cast<const void*>(address), &memory, sizeof memory) !=
+            0 &&
         memory.Type == MEM_IMAGE) {
         base = reinterpret_cast<std::uintptr_t>(memory.AllocationBase);
     }
-    const auto known =
-        std::find_if(modules_.begin(), modules_.end(), [base](const module& one) { return one.base == base; });
+    const auto known = std::find_if(modules_.begin(), modules_.end(),
+                                    [base](const module& one) { return one.base == base; });
     if (known != modules_.end()) {
         return *known;
     }
@@ -232,7 +249,8 @@ const symbols::module& symbols::module_of(std::uintptr_t address) {
         fresh.foreign = is_the_systems(path) || fresh.name == "watch.dll";
         if (!fresh.foreign && start()) {
             // Without symbols it fails, or has nothing to say later on: the offset is left.
-            ::SymLoadModuleExW(process_, nullptr, path.c_str(), nullptr, base, 0, nullptr, 0);
+            ::SymLoadModuleExW(process_, nullptr, path.c_str(), nullptr, base, 0, nullptr,
+                               0);
         }
     }
     return modules_.emplace_back(std::move(fresh));
@@ -244,14 +262,15 @@ std::vector<frame> symbols::frames(const call_stack& addresses) {
         if (returns_to == nullptr) {
             break;
         }
-        // The address is where the call returns to, which may be the next line: one byte before it is inside the call.
+        // The address is where the call returns to, which may be the next line: one byte
+        // before it is inside the call.
         const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(returns_to) - 1;
         const module& home = module_of(address);
         if (home.foreign) {
             continue;
         }
-        // A function that tells the system nothing of its frame, as those of Go do not, hides who has called it: what
-        // follows are other words of the stack.
+        // A function that tells the system nothing of its frame, as those of Go do not,
+        // hides who has called it: what follows are other words of the stack.
         if (home.base == 0 && !found.empty()) {
             break;
         }
@@ -262,13 +281,17 @@ std::vector<frame> symbols::frames(const call_stack& addresses) {
         if (!levels.empty() && is_one_of(levels.back().function, runtime_starts)) {
             break;
         }
-        if (levels.empty() || levels.back().path.empty()) { // no symbols, or those of an export
+        if (levels.empty() ||
+            levels.back().path.empty()) { // no symbols, or those of an export
             levels.clear();
             found.push_back({.module = home.name, .offset = address + 1 - home.base});
         }
         for (const level& one : levels) {
-            if (!has_one_of(one.path, watch_folders) && !has_one_of(one.path, library_folders)) {
-                found.push_back({.function = one.function, .file = std::string{base_name(one.path)}, .line = one.line});
+            if (!has_one_of(one.path, watch_folders) &&
+                !has_one_of(one.path, library_folders)) {
+                found.push_back({.function = one.function,
+                                 .file = std::string{base_name(one.path)},
+                                 .line = one.line});
             }
             if (found.size() == most_frames || is_one_of(one.function, program_starts)) {
                 return found;

@@ -17,13 +17,15 @@ struct frame {
     std::uint64_t offset = 0;
 };
 
-/// Where an address belongs, for people: `read_again at main.cpp:57`, or `program.exe+0x1f3c` without symbols.
+/// Where an address belongs, for people: `read_again at main.cpp:57`, or
+/// `program.exe+0x1f3c` without symbols.
 std::string words(const frame& one);
 
 /// Looks addresses up with DbgHelp.
 ///
-/// One thread at a time: DbgHelp is not made for more. A module's symbols are loaded when an address in it is first
-/// asked for, which may wait for the loader's lock; so nobody who holds that may wait for an answer without a bound.
+/// One thread at a time: DbgHelp is not made for more. A module's symbols are loaded when
+/// an address in it is first asked for, which may wait for the loader's lock; so nobody who
+/// holds that may wait for an answer without a bound.
 class symbols {
 public:
     symbols() = default;
@@ -32,11 +34,13 @@ public:
     symbols(const symbols&) = delete;
     symbols& operator=(const symbols&) = delete;
 
-    /// \return the program's own part of a call stack, at most four calls up to main, the innermost first. The watch's
-    /// calls, those of the system's modules and those inside the C++ library are left out.
+    /// \return the program's own part of a call stack, at most four calls up to main, the
+    /// innermost first. The watch's calls, those of the system's modules and those inside
+    /// the C++ library are left out.
     std::vector<frame> frames(const call_stack& addresses);
 
-    /// From now on DbgHelp is not asked: another thread ended while it was inside. Modules and offsets are left.
+    /// From now on DbgHelp is not asked: another thread ended while it was inside. Modules
+    /// and offsets are left.
     void give_up() { given_up_ = true; }
 
 private:

@@ -1,18 +1,22 @@
 #pragma once
 /// \file
-/// What the watch tells its launcher while the program runs: a few numbers in memory that both of them see.
+/// What the watch tells its launcher while the program runs: a few numbers in memory that
+/// both of them see.
 
 #include <cstddef>
 #include <cstdint>
 
 namespace iocp::watch {
 
-/// The contents of an unnamed file mapping, which the launcher makes, fills with zeros but for `version`, and lets the
-/// program inherit. It lives as long as either of them has it open, so that the launcher still knows the findings when
-/// the program has crashed. Two processes read and write it: each number through std::atomic_ref.
+/// The contents of an unnamed file mapping, which the launcher makes, fills with zeros but
+/// for `version`, and lets the program inherit. It lives as long as either of them has it
+/// open, so that the launcher still knows the findings when the program has crashed. Two
+/// processes read and write it: each number through std::atomic_ref.
 struct told {
-    std::uint32_t version;   ///< told_version, from the launcher; the watch leaves a mapping with another one alone
-    std::uint32_t ready;     ///< 1 from the watch, when it is between the program and the system
+    std::uint32_t version; ///< told_version, from the launcher; the watch leaves a mapping
+                           ///< with another one alone
+    std::uint32_t
+        ready; ///< 1 from the watch, when it is between the program and the system
     std::uint32_t exact;     ///< findings about broken rules so far
     std::uint32_t heuristic; ///< findings that are only likely so far
 };

@@ -101,7 +101,9 @@ void add_frames(json_object& line, const char* name, const std::vector<frame>& f
         if (one.file.empty()) {
             shown.text("module", one.module).number("offset", one.offset);
         } else {
-            shown.text("function", one.function).text("file", one.file).number("line", one.line);
+            shown.text("function", one.function)
+                .text("file", one.file)
+                .number("line", one.line);
         }
     }
     to += ']';
@@ -117,7 +119,9 @@ void add_fields(json_object& line, const record& what) {
         line.number("os_id", what.os_thread);
         break;
     case record_kind::socket:
-        line.number("socket", what.socket).text("call", what.call).text("family", family_name(what.family));
+        line.number("socket", what.socket)
+            .text("call", what.call)
+            .text("family", family_name(what.family));
         break;
     case record_kind::close:
         line.number("socket", what.socket).text("call", what.call);
@@ -127,7 +131,9 @@ void add_fields(json_object& line, const record& what) {
         line.number("port", what.port);
         break;
     case record_kind::associate:
-        line.number("socket", what.socket).number("port", what.port).number("key", what.key);
+        line.number("socket", what.socket)
+            .number("port", what.port)
+            .number("key", what.key);
         break;
     case record_kind::skip_mode:
         line.number("socket", what.socket);
@@ -139,7 +145,9 @@ void add_fields(json_object& line, const record& what) {
         add_outcome(line, what, what.result == outcome::ok && transfers(what.call));
         break;
     case record_kind::submit:
-        line.number("operation", what.operation).text("call", what.call).number("socket", what.socket);
+        line.number("operation", what.operation)
+            .text("call", what.call)
+            .number("socket", what.socket);
         if (what.accept_socket != 0) {
             line.number("accept_socket", what.accept_socket);
         }
@@ -147,9 +155,13 @@ void add_fields(json_object& line, const record& what) {
         add_memory(line, what.memory);
         break;
     case record_kind::returned:
-        line.number("operation", what.operation).text("call", what.call).number("socket", what.socket);
-        // Where the memory is not back the program may not have asked for the number, and 0 means nothing.
-        add_outcome(line, what, what.result == outcome::immediate && (what.back || what.bytes != 0));
+        line.number("operation", what.operation)
+            .text("call", what.call)
+            .number("socket", what.socket);
+        // Where the memory is not back the program may not have asked for the number, and 0
+        // means nothing.
+        add_outcome(line, what,
+                    what.result == outcome::immediate && (what.back || what.bytes != 0));
         line.boolean("back", what.back);
         break;
     case record_kind::packet:
@@ -170,7 +182,9 @@ void add_fields(json_object& line, const record& what) {
         line.boolean("back", what.back);
         break;
     case record_kind::routine:
-        line.number("operation", what.operation).number("socket", what.socket).number("bytes", what.bytes);
+        line.number("operation", what.operation)
+            .number("socket", what.socket)
+            .number("bytes", what.bytes);
         add_error(line, what.error);
         break;
     case record_kind::wait_failed:
@@ -203,10 +217,11 @@ void add_fields(json_object& line, const record& what) {
 } // namespace
 
 const char* event_name(record_kind kind) {
-    constexpr const char* names[] = {"start",        "thread",      "thread_end", "socket",      "close",  "port",
-                                     "close_port",   "associate",   "skip_mode",  "call",        "submit", "return",
-                                     "packet",       "result",      "routine",    "wait_failed", "post",   "cancel",
-                                     "event_object", "close_event", "end"};
+    constexpr const char* names[] = {
+        "start",        "thread",      "thread_end", "socket",      "close",  "port",
+        "close_port",   "associate",   "skip_mode",  "call",        "submit", "return",
+        "packet",       "result",      "routine",    "wait_failed", "post",   "cancel",
+        "event_object", "close_event", "end"};
     static_assert(std::size(names) == static_cast<std::size_t>(record_kind::end) + 1);
     return names[static_cast<std::size_t>(kind)];
 }
@@ -218,8 +233,9 @@ std::string_view base_name(std::string_view path) {
 
 bool transfers(std::string_view call) {
     constexpr std::string_view prefixes[] = {"recv", "send", "WSARecv", "WSASend"};
-    return std::any_of(std::begin(prefixes), std::end(prefixes),
-                       [call](std::string_view prefix) { return call.starts_with(prefix); });
+    return std::any_of(
+        std::begin(prefixes), std::end(prefixes),
+        [call](std::string_view prefix) { return call.starts_with(prefix); });
 }
 
 void trace::add(std::string& to, const record& what) {
@@ -257,7 +273,8 @@ void trace::add(std::string& to, const finding& found, const std::vector<frame>&
     to += '\n';
 }
 
-void trace::end(std::string& to, const record& end, std::uint32_t exact, std::uint32_t heuristic) {
+void trace::end(std::string& to, const record& end, std::uint32_t exact,
+                std::uint32_t heuristic) {
     {
         json_object line{to};
         line.number("n", ++lines_)

@@ -11,13 +11,15 @@
 
 namespace iocp::watch {
 
-/// What the trace's first line says. tests/watch/trace_schema.csv lists every event of this version and its fields.
+/// What the trace's first line says. tests/watch/trace_schema.csv lists every event of this
+/// version and its fields.
 inline constexpr std::uint32_t trace_version = 1;
 
 /// The name of an event in the trace.
 const char* event_name(record_kind kind);
 
-/// The last part of a path: traces are shown to others, whom the folders of this machine do not concern.
+/// The last part of a path: traces are shown to others, whom the folders of this machine do
+/// not concern.
 std::string_view base_name(std::string_view path);
 
 /// The trace: one JSON object a line for everything that happened.
@@ -30,7 +32,8 @@ public:
              const std::vector<frame>& submitted);
     /// Appends the last line.
     /// \param end the record of the program's end
-    void end(std::string& to, const record& end, std::uint32_t exact, std::uint32_t heuristic);
+    void end(std::string& to, const record& end, std::uint32_t exact,
+             std::uint32_t heuristic);
 
 private:
     // Findings have lines, too, so the lines are counted here and not by the recorder.

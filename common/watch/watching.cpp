@@ -17,8 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long a thread of the program waits for the writing thread, at the most. Where the loader's lock may be held the
-// writer may be waiting for this very thread.
+// How long a thread of the program waits for the writing thread, at the most. Where the
+// loader's lock may be held the writer may be waiting for this very thread.
 constexpr auto room_patience = 100ms;
 constexpr auto report_patience = 2'000ms;
 constexpr auto report_patience_where_locked = 300ms;
@@ -28,7 +28,8 @@ told* map_told(void* mapping) {
     if (mapping == nullptr) {
         return nullptr;
     }
-    auto* const shared = static_cast<told*>(::MapViewOfFile(mapping, FILE_MAP_WRITE, 0, 0, sizeof(told)));
+    auto* const shared =
+        static_cast<told*>(::MapViewOfFile(mapping, FILE_MAP_WRITE, 0, 0, sizeof(told)));
     return shared != nullptr && shared->version == told_version ? shared : nullptr;
 }
 
@@ -71,7 +72,8 @@ private:
 
 struct layers {
     explicit layers(const settings& wanted)
-        : strict(wanted.strict), pass(wanted), rule(pass, wanted.hash_sends), record(rule, wanted.hash_sends) {}
+        : strict(wanted.strict), pass(wanted), rule(pass, wanted.hash_sends),
+          record(rule, wanted.hash_sends) {}
 
     bool strict;
     passing pass;
@@ -82,7 +84,8 @@ struct layers {
 
 layers* all = nullptr;
 
-// What was found so far is written as long as the writer lives. The program's destructors are still to run.
+// What was found so far is written as long as the writer lives. The program's destructors
+// are still to run.
 void before_exit() {
     all->pass.out().flush(report_patience);
 }
@@ -122,7 +125,8 @@ bool end_of_program(bool count_what_is_left, bool others_live) {
     }
     all->record.program_ends(count_what_is_left, others_live);
     all->pass.out().finish(others_live);
-    return all->strict && hooks().exit_status == 0 && !all->pass.has_launcher() && all->pass.out().exact() > 0;
+    return all->strict && hooks().exit_status == 0 && !all->pass.has_launcher() &&
+           all->pass.out().exact() > 0;
 }
 
 } // namespace iocp::watch

@@ -6,22 +6,23 @@
 
 namespace iocp::watch {
 
-/// Begins to watch this process: puts the layers together and replaces the functions. Once, before the program's own
-/// code runs. What it makes stays until the process ends.
-/// \param own the watch's DLL; null when the watch is linked with the program
+/// Begins to watch this process: puts the layers together and replaces the functions. Once,
+/// before the program's own code runs. What it makes stays until the process ends. \param
+/// own the watch's DLL; null when the watch is linked with the program
 void begin_watching(HMODULE own);
 
 /// On a thread that ends.
 void end_of_thread();
 
-/// Where there is no DllMain that hears of threads' ends: `ended` is called on each one that ends.
+/// Where there is no DllMain that hears of threads' ends: `ended` is called on each one
+/// that ends.
 void tell_of_threads(PFLS_CALLBACK_FUNCTION ended);
 
 /// At the program's end; later calls do nothing.
 /// \param count_what_is_left say what is open and in flight
-/// \param others_live false when Windows has ended the other threads, the watch's own with them
-/// \return whether the program was to be strict, has no launcher who sees to it, would end with 0, and something exact
-/// was
+/// \param others_live false when Windows has ended the other threads, the watch's own with
+/// them \return whether the program was to be strict, has no launcher who sees to it, would
+/// end with 0, and something exact was
 ///         found: then it must end with status_when_strict
 bool end_of_program(bool count_what_is_left, bool others_live);
 

@@ -14,11 +14,13 @@ namespace iocp::watch {
 namespace {
 
 bool has_room(const std::vector<lent_memory>& memory) {
-    return std::any_of(memory.begin(), memory.end(),
-                       [](const lent_memory& one) { return !one.overlapped && one.bytes != 0; });
+    return std::any_of(memory.begin(), memory.end(), [](const lent_memory& one) {
+        return !one.overlapped && one.bytes != 0;
+    });
 }
 
-// What was moved; nothing for a call that moves bytes only as an extra, such as AcceptEx, and has not.
+// What was moved; nothing for a call that moves bytes only as an extra, such as AcceptEx,
+// and has not.
 std::string moved_words(const record& what) {
     return what.bytes != 0 || transfers(what.call) ? ", " + bytes_words(what.bytes) : "";
 }

@@ -15,7 +15,8 @@ const socket_info* world::socket(SOCKET handle) const {
     return found == sockets.end() ? nullptr : &found->second;
 }
 
-std::vector<const operation*> world::touching(std::uintptr_t begin, std::uintptr_t end) const {
+std::vector<const operation*> world::touching(std::uintptr_t begin,
+                                              std::uintptr_t end) const {
     std::vector<const operation*> found;
     // A range that begins before `begin` reaches into it only when it is long enough.
     auto candidate = ranges_.upper_bound(begin > longest_ ? begin - longest_ : 0);
@@ -37,7 +38,8 @@ operation& world::lend(operation next) {
     by_overlapped_[next.overlapped] = next.number;
     for (const lent_memory& memory : next.memory) {
         if (memory.bytes > 0) {
-            ranges_.emplace(memory.address, range{memory.address + memory.bytes, next.number});
+            ranges_.emplace(memory.address,
+                            range{memory.address + memory.bytes, next.number});
             longest_ = std::max(longest_, memory.bytes);
         }
     }
@@ -50,18 +52,21 @@ operation world::take_back(std::uint64_t number) {
     operation done = std::move(node.mapped());
     for (const lent_memory& memory : done.memory) {
         const auto [first, last] = ranges_.equal_range(memory.address);
-        const auto mine =
-            std::find_if(first, last, [&](const auto& entry) { return entry.second.operation == number; });
+        const auto mine = std::find_if(first, last, [&](const auto& entry) {
+            return entry.second.operation == number;
+        });
         if (mine != last) {
             ranges_.erase(mine);
         }
     }
-    // A program that has submitted an OVERLAPPED twice has two operations of that name. The other one takes it over.
+    // A program that has submitted an OVERLAPPED twice has two operations of that name. The
+    // other one takes it over.
     if (const auto named = by_overlapped_.find(done.overlapped);
         named != by_overlapped_.end() && named->second == number) {
         by_overlapped_.erase(named);
-        for (const operation* const other : touching(reinterpret_cast<std::uintptr_t>(done.overlapped),
-                                                     reinterpret_cast<std::uintptr_t>(done.overlapped) + 1)) {
+        for (const operation* const other :
+             touching(reinterpret_cast<std::uintptr_t>(done.overlapped),
+                      reinterpret_cast<std::uintptr_t>(done.overlapped) + 1)) {
             if (other->overlapped == done.overlapped) {
                 by_overlapped_[done.overlapped] = other->number;
             }

@@ -29,14 +29,16 @@ struct socket_info {
     std::uint32_t port = 0; ///< the completion port it was given to
     std::uint64_t key = 0;
     bool skip_mode = false;
-    bool needs_context = false; ///< accepted by AcceptEx, and SO_UPDATE_ACCEPT_CONTEXT is not set yet
-    bool untracked = false;     ///< its packets are dequeued inside the system
+    bool needs_context =
+        false; ///< accepted by AcceptEx, and SO_UPDATE_ACCEPT_CONTEXT is not set yet
+    bool untracked = false; ///< its packets are dequeued inside the system
     std::vector<inside> threads{};
     call_stack made{};
 };
 
-/// A function's frame on a stack: the place of its return address, and that address. While the function runs both are
-/// as they were; when it has returned the stack is shorter, or the next call has put its own return address there.
+/// A function's frame on a stack: the place of its return address, and that address. While
+/// the function runs both are as they were; when it has returned the stack is shorter, or
+/// the next call has put its own return address there.
 struct frame_mark {
     const std::uintptr_t* place = nullptr;
     std::uintptr_t address = 0;
@@ -59,14 +61,16 @@ struct operation {
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
     std::uint64_t sent_hash = 0; ///< of what a send lends, when that is asked for
     call_stack submitted{};
-    frame_mark frame{}; ///< of the first function to return whose local variables are lent; null when none are
+    frame_mark frame{}; ///< of the first function to return whose local variables are lent;
+                        ///< null when none are
     std::uint32_t local_address_bytes = 0; ///< AcceptEx: the room for each address
     std::uint32_t remote_address_bytes = 0;
-    int family = 0;           ///< AcceptEx: of the listening socket
-    bool signalled = false;   ///< a wait has reported its event: the program knows that it has ended
+    int family = 0; ///< AcceptEx: of the listening socket
+    bool signalled =
+        false; ///< a wait has reported its event: the program knows that it has ended
     std::uint64_t status = 0; ///< signalled: what OVERLAPPED.Internal held then
     std::uint32_t moved = 0;  ///< signalled: how many bytes it moved
-    bool gone = false;        ///< some of its memory was freed under it: nothing there may be read
+    bool gone = false; ///< some of its memory was freed under it: nothing there may be read
 };
 
 /// A completion port.
@@ -95,7 +99,8 @@ struct posted_packet {
     std::uint32_t bytes = 0;
 };
 
-/// What is open, lent and under way in the program at this moment, as far as its calls show it.
+/// What is open, lent and under way in the program at this moment, as far as its calls show
+/// it.
 ///
 /// It is changed by the recorder alone, under the recorder's lock; rules read it.
 class world {
@@ -110,7 +115,8 @@ public:
     /// \return the operation in flight that has this OVERLAPPED; null when there is none
     const operation* with(const OVERLAPPED* overlapped) const;
 
-    /// \return the open socket of this handle value; null when there is none that the watch knows
+    /// \return the open socket of this handle value; null when there is none that the watch
+    /// knows
     const socket_info* socket(SOCKET handle) const;
 
     /// \return the operations in flight that have lent some byte of [begin, end)

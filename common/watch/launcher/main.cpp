@@ -1,7 +1,8 @@
 // watch: starts a program that does nothing yet, brings watch.dll into it, and lets it run.
 //
-// Nothing here is secret: a process may change another one's memory and start a thread in it if it may debug it, and a
-// process that it has just made it may. Debuggers and profilers begin in the same way.
+// Nothing here is secret: a process may change another one's memory and start a thread in
+// it if it may debug it, and a process that it has just made it may. Debuggers and
+// profilers begin in the same way.
 
 #include "common/unique.hpp"
 #include "common/watch/launcher/options.hpp"
@@ -30,18 +31,19 @@ constexpr int bad_usage = 2;
 constexpr int rule_broken = 3;
 
 // [told]
-// What the watch tells: memory that it and this process share. It has no name, so the program gets it by inheriting the
-// handle, whose value travels in the settings.
+// What the watch tells: memory that it and this process share. It has no name, so the
+// program gets it by inheriting the handle, whose value travels in the settings.
 class told_mapping {
 public:
     told_mapping() {
         SECURITY_ATTRIBUTES inheritable{sizeof(SECURITY_ATTRIBUTES), nullptr, TRUE};
-        mapping_.reset(
-            ::CreateFileMappingW(INVALID_HANDLE_VALUE, &inheritable, PAGE_READWRITE, 0, told_bytes, nullptr));
+        mapping_.reset(::CreateFileMappingW(INVALID_HANDLE_VALUE, &inheritable,
+                                            PAGE_READWRITE, 0, told_bytes, nullptr));
         if (!mapping_) {
             fail(::GetLastError(), "CreateFileMappingW");
         }
-        told_ = static_cast<told*>(::MapViewOfFile(mapping_.get(), FILE_MAP_WRITE, 0, 0, told_bytes));
+        told_ = static_cast<told*>(
+            ::MapViewOfFile(mapping_.get(), FILE_MAP_WRITE, 0, 0, told_bytes));
         if (told_ == nullptr) {
             fail(::GetLastError(), "MapViewOfFile");
         }
@@ -55,7 +57,9 @@ public:
     told_mapping(const told_mapping&) = delete;
     told_mapping& operator=(const told_mapping&) = delete;
 
-    std::wstring handle() const { return std::to_wstring(reinterpret_cast<std::uintptr_t>(mapping_.get())); }
+    std::wstring handle() const {
+        return std::to_wstring(reinterpret_cast<std::uintptr_t>(mapping_.get()));
+    }
     bool ready() const { return std::atomic_ref{told_->ready} == 1; }
     std::uint32_t exact() const { return std::atomic_ref{told_->exact}; }
 
@@ -66,14 +70,16 @@ private:
 // [/told]
 
 // [colour]
-// A console shows colours when it has been told to read escape sequences. It belongs to whoever started us, too, and is
-// left as it was found.
+// A console shows colours when it has been told to read escape sequences. It belongs to
+// whoever started us, too, and is left as it was found.
 class colours {
 public:
     explicit colours(colour_when when) : console_{::GetStdHandle(STD_ERROR_HANDLE)} {
         const bool is_console = ::GetConsoleMode(console_, &mode_before_) != 0;
         if (is_console && when != colour_when::never) {
-            changed_ = ::SetConsoleMode(console_, mode_before_ | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0;
+            changed_ =
+                ::SetConsoleMode(console_,
+                                 mode_before_ | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0;
         }
         wanted_ = when == colour_when::always || changed_;
     }
@@ -96,8 +102,10 @@ private:
 // [/colour]
 
 // [settings]
-// One variable of the environment, which the program inherits and the watch takes out of it again.
-std::wstring settings_text(const options& wanted, bool colour, const told_mapping& mapping) {
+// One variable of the environment, which the program inherits and the watch takes out of it
+// again.
+std::wstring settings_text(const options& wanted, bool colour,
+                           const told_mapping& mapping) {
     std::wstring text = L"tell=" + mapping.handle();
     if (wanted.strict) {
         text += L"|strict";
@@ -122,18 +130,21 @@ std::wstring settings_text(const options& wanted, bool colour, const told_mappin
 // [/settings]
 
 // [lifeline]
-// Should this process be killed, the system closes its handles, and with the last handle of the job ends what is in it:
-// the program does not stay behind with nobody to tell. What the program itself starts is not in the job and lives as
-// long as it would without the watch.
+// Should this process be killed, the system closes its handles, and with the last handle of
+// the job ends what is in it: the program does not stay behind with nobody to tell. What
+// the program itself starts is not in the job and lives as long as it would without the
+// watch.
 unique_handle make_lifeline() {
     unique_handle job{::CreateJobObjectW(nullptr, nullptr)};
     if (!job) {
         fail(::GetLastError(), "CreateJobObjectW");
     }
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits{};
-    limits.BasicLimitInformation.LimitFlags =
-        JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK | JOB_OBJECT_LIMIT_BREAKAWAY_OK;
-    if (!::SetInformationJobObject(job.get(), JobObjectExtendedLimitInformation, &limits, sizeof limits)) {
+    limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE |
+                                              JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK |
+                                              JOB_OBJECT_LIMIT_BREAKAWAY_OK;
+    if (!::SetInformationJobObject(job.get(), JobObjectExtendedLimitInformation, &limits,
+                                   sizeof limits)) {
         fail(::GetLastError(), "SetInformationJobObject");
     }
     return job;
@@ -141,10 +152,12 @@ unique_handle make_lifeline() {
 // [/lifeline]
 
 // [start]
-// A process whose only thread has not run yet: not even the loader has, and no DLL of the program is there.
+// A process whose only thread has not run yet: not even the loader has, and no DLL of the
+// program is there.
 class suspended_program {
 public:
-    // It gets our standard handles, our environment and our folder, and so cannot tell that we stand between.
+    // It gets our standard handles, our environment and our folder, and so cannot tell that
+    // we stand between.
     suspended_program(const std::wstring& file, std::wstring command_line) {
         STARTUPINFOW startup{};
         startup.cb = sizeof startup;
@@ -153,8 +166,8 @@ public:
         startup.hStdOutput = ::GetStdHandle(STD_OUTPUT_HANDLE);
         startup.hStdError = ::GetStdHandle(STD_ERROR_HANDLE);
         PROCESS_INFORMATION made{};
-        if (!::CreateProcessW(file.c_str(), command_line.data(), nullptr, nullptr, TRUE, CREATE_SUSPENDED, nullptr,
-                              nullptr, &startup, &made)) {
+        if (!::CreateProcessW(file.c_str(), command_line.data(), nullptr, nullptr, TRUE,
+                              CREATE_SUSPENDED, nullptr, nullptr, &startup, &made)) {
             fail(::GetLastError(), "CreateProcessW", utf8(file));
         }
         process_.reset(made.hProcess);
@@ -185,15 +198,18 @@ private:
 // [/start]
 
 // [bring_in]
-// Makes the program call LoadLibraryW(dll), in a thread that begins with that function. It is at the same address in
-// every 64-bit process until the system is started anew, since kernel32.dll is; and it takes one pointer, as the first
-// function of a thread does. The pointer has to mean something over there: so the path is written there first.
+// Makes the program call LoadLibraryW(dll), in a thread that begins with that function. It
+// is at the same address in every 64-bit process until the system is started anew, since
+// kernel32.dll is; and it takes one pointer, as the first function of a thread does. The
+// pointer has to mean something over there: so the path is written there first.
 //
-// This thread is the first to run in the process. So it runs the loader, which brings in the program's own DLLs: a
-// program with one that is missing ends here, and so may one whose DLLs say no.
+// This thread is the first to run in the process. So it runs the loader, which brings in
+// the program's own DLLs: a program with one that is missing ends here, and so may one
+// whose DLLs say no.
 void bring_in(HANDLE process, const std::wstring& dll) {
     const SIZE_T bytes = (dll.size() + 1) * sizeof(wchar_t);
-    void* const path = ::VirtualAllocEx(process, nullptr, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    void* const path =
+        ::VirtualAllocEx(process, nullptr, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
     if (path == nullptr) {
         fail(::GetLastError(), "VirtualAllocEx");
     }
@@ -201,51 +217,63 @@ void bring_in(HANDLE process, const std::wstring& dll) {
         fail(::GetLastError(), "WriteProcessMemory");
     }
     // Not &LoadLibraryW: that may be the address of a jump in this program.
-    const FARPROC load_library = ::GetProcAddress(::GetModuleHandleW(L"kernel32.dll"), "LoadLibraryW");
+    const FARPROC load_library =
+        ::GetProcAddress(::GetModuleHandleW(L"kernel32.dll"), "LoadLibraryW");
     if (load_library == nullptr) {
         fail(::GetLastError(), "GetProcAddress LoadLibraryW");
     }
-    const auto first = reinterpret_cast<LPTHREAD_START_ROUTINE>(reinterpret_cast<void*>(load_library));
-    const unique_handle thread{::CreateRemoteThread(process, nullptr, 0, first, path, 0, nullptr)};
+    const auto first =
+        reinterpret_cast<LPTHREAD_START_ROUTINE>(reinterpret_cast<void*>(load_library));
+    const unique_handle thread{
+        ::CreateRemoteThread(process, nullptr, 0, first, path, 0, nullptr)};
     if (!thread) {
         fail(::GetLastError(), "CreateRemoteThread");
     }
-    if (::WaitForSingleObject(thread.get(), INFINITE) == WAIT_FAILED) { // a thread ends with its process, too
+    if (::WaitForSingleObject(thread.get(), INFINITE) ==
+        WAIT_FAILED) { // a thread ends with its process, too
         fail(::GetLastError(), "WaitForSingleObject");
     }
-    ::VirtualFreeEx(process, path, 0, MEM_RELEASE); // fails when the process has ended, which is looked for next
+    ::VirtualFreeEx(
+        process, path, 0,
+        MEM_RELEASE); // fails when the process has ended, which is looked for next
 }
 // [/bring_in]
 
 // [check]
-// The thread's exit code is what LoadLibraryW returned, but only the lower half of it, which says little. So the watch
-// itself tells when it is in place.
-void check_presence(HANDLE process, const told_mapping& mapping, const std::wstring& program) {
+// The thread's exit code is what LoadLibraryW returned, but only the lower half of it,
+// which says little. So the watch itself tells when it is in place.
+void check_presence(HANDLE process, const told_mapping& mapping,
+                    const std::wstring& program) {
     if (mapping.ready()) {
         return;
     }
     // A process that ends takes a moment after its threads.
     constexpr DWORD moment_ms = 1000;
     DWORD status = 0;
-    if (::WaitForSingleObject(process, moment_ms) != WAIT_OBJECT_0 || !::GetExitCodeProcess(process, &status)) {
-        throw std::runtime_error{utf8(program) + ": LoadLibraryW could not bring watch.dll in"};
+    if (::WaitForSingleObject(process, moment_ms) != WAIT_OBJECT_0 ||
+        !::GetExitCodeProcess(process, &status)) {
+        throw std::runtime_error{utf8(program) +
+                                 ": LoadLibraryW could not bring watch.dll in"};
     }
     char code[16];
     std::snprintf(code, sizeof code, "0x%08lX", status);
     const bool dll_missing = status == static_cast<DWORD>(STATUS_DLL_NOT_FOUND);
-    throw std::runtime_error{utf8(program) + ": it ended before the watch was in, with status " + code +
+    throw std::runtime_error{utf8(program) +
+                             ": it ended before the watch was in, with status " + code +
                              (dll_missing ? ": a DLL that it needs is missing" : "")};
 }
 // [/check]
 
 // [ctrl_c]
-// Ctrl+C goes to every process of the console. This one stays, until the program has ended in its own way.
+// Ctrl+C goes to every process of the console. This one stays, until the program has ended
+// in its own way.
 BOOL WINAPI outlive_the_program(DWORD event) {
     if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
         return TRUE;
     }
-    // The window is closed, or the user logs off: this process would end with the return, and take the program with it.
-    // The system gives both a few seconds. The end of main() ends this thread.
+    // The window is closed, or the user logs off: this process would end with the return,
+    // and take the program with it. The system gives both a few seconds. The end of main()
+    // ends this thread.
     ::Sleep(INFINITE);
     return TRUE;
 }
@@ -253,14 +281,16 @@ BOOL WINAPI outlive_the_program(DWORD event) {
 
 std::wstring watch_dll() {
     std::wstring path(32'768, L'\0');
-    const DWORD length = ::GetModuleFileNameW(nullptr, path.data(), static_cast<DWORD>(path.size()));
+    const DWORD length =
+        ::GetModuleFileNameW(nullptr, path.data(), static_cast<DWORD>(path.size()));
     if (length == 0 || length == path.size()) {
         fail(::GetLastError(), "GetModuleFileNameW");
     }
     path.resize(path.rfind(L'\\', length - 1) + 1);
     path += L"watch.dll";
     if (::GetFileAttributesW(path.c_str()) == INVALID_FILE_ATTRIBUTES) {
-        throw std::runtime_error{utf8(path) + ": no such file; it belongs beside watch.exe"};
+        throw std::runtime_error{utf8(path) +
+                                 ": no such file; it belongs beside watch.exe"};
     }
     return path;
 }
@@ -271,14 +301,16 @@ DWORD run(const options& wanted) {
     const std::wstring dll = wanted.linked ? L"" : watch_dll();
     const told_mapping mapping;
     const colours colour{wanted.colour};
-    if (!::SetEnvironmentVariableW(L"IOCP_WATCH", settings_text(wanted, colour.wanted(), mapping).c_str())) {
+    if (!::SetEnvironmentVariableW(
+            L"IOCP_WATCH", settings_text(wanted, colour.wanted(), mapping).c_str())) {
         fail(::GetLastError(), "SetEnvironmentVariableW");
     }
 
     const unique_handle lifeline = make_lifeline();
     suspended_program program{file, L'"' + wanted.program + L'"' + wanted.arguments};
     if (!::AssignProcessToJobObject(lifeline.get(), program.process())) {
-        report(::GetLastError(), "AssignProcessToJobObject"); // it runs as well, and would stay behind
+        report(::GetLastError(),
+               "AssignProcessToJobObject"); // it runs as well, and would stay behind
     }
     if (!wanted.linked) {
         bring_in(program.process(), dll);
@@ -298,7 +330,8 @@ DWORD run(const options& wanted) {
         fail(::GetLastError(), "GetExitCodeProcess");
     }
     if (!mapping.ready()) {
-        throw std::runtime_error{utf8(wanted.program) + ": it has no watch in itself, or ended before that began"};
+        throw std::runtime_error{utf8(wanted.program) +
+                                 ": it has no watch in itself, or ended before that began"};
     }
     return status == 0 && wanted.strict && mapping.exact() > 0 ? rule_broken : status;
 }

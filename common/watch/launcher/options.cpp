@@ -1,5 +1,6 @@
-// A library for command lines takes words, and so did not see how they were written. What stands behind PROGRAM is
-// not ours, though, and is to arrive there character for character: so this reads the command line itself, up to there.
+// A library for command lines takes words, and so did not see how they were written. What
+// stands behind PROGRAM is not ours, though, and is to arrive there character for
+// character: so this reads the command line itself, up to there.
 
 #include "common/watch/launcher/options.hpp"
 
@@ -13,13 +14,15 @@ namespace iocp::watch {
 
 const char* const help_text =
     "watch [options] PROGRAM [ARGS...]\n"
-    "Runs a Windows program (x64) and tells what it does with Winsock and completion ports.\n"
+    "Runs a Windows program (x64) and tells what it does with Winsock and completion "
+    "ports.\n"
     "Narration and findings go to standard error. The exit status is the program's own.\n"
     "\n"
     "  --strict             status 3 instead of 0 when a rule was broken\n"
     "  --quiet              findings, and no narration\n"
     "  --only socket=N,...  narrates these sockets alone, numbered as in the narration\n"
-    "  --trace FILE         writes a trace to FILE, and one for Perfetto to FILE.chrome.json\n"
+    "  --trace FILE         writes a trace to FILE, and one for Perfetto to "
+    "FILE.chrome.json\n"
     "  --hash-sends         looks whether send buffers change while they are lent\n"
     "  --colour WHEN        auto, always or never\n"
     "  --linked             PROGRAM has the watch in itself: no DLL is brought in\n"
@@ -27,13 +30,15 @@ const char* const help_text =
 
 namespace {
 
-// Takes a command line apart by the rules of the C runtime: spaces part words, except within quotation marks, and a
-// backslash is itself, except before a quotation mark.
+// Takes a command line apart by the rules of the C runtime: spaces part words, except
+// within quotation marks, and a backslash is itself, except before a quotation mark.
 class word_reader {
 public:
-    // The first word, the name of this program, has rules of its own: a backslash is always itself.
+    // The first word, the name of this program, has rules of its own: a backslash is always
+    // itself.
     explicit word_reader(const wchar_t* command_line) : rest_{command_line} {
-        for (bool quoted = false; *rest_ != L'\0' && (quoted || !is_space(*rest_)); ++rest_) {
+        for (bool quoted = false; *rest_ != L'\0' && (quoted || !is_space(*rest_));
+             ++rest_) {
             quoted = quoted != (*rest_ == L'"');
         }
     }
@@ -73,7 +78,9 @@ private:
 
 // The program may have moved to another folder before the watch opens the file.
 std::wstring trace_path(const std::wstring& given) {
-    if (given.empty() || given.find(L'|') != std::wstring::npos) { // which stands between the watch's settings
+    if (given.empty() ||
+        given.find(L'|') !=
+            std::wstring::npos) { // which stands between the watch's settings
         throw usage_error{"--trace takes the path of a file, not '" + utf8(given) + "'"};
     }
     return full_path(given);
@@ -82,8 +89,10 @@ std::wstring trace_path(const std::wstring& given) {
 std::wstring socket_numbers(const std::wstring& given) {
     constexpr std::wstring_view what = L"socket=";
     std::wstring numbers = given.starts_with(what) ? given.substr(what.size()) : L"";
-    const bool good = !numbers.empty() && numbers.find_first_not_of(L"0123456789,") == std::wstring::npos &&
-                      numbers.front() != L',' && numbers.back() != L',' && numbers.find(L",,") == std::wstring::npos;
+    const bool good = !numbers.empty() &&
+                      numbers.find_first_not_of(L"0123456789,") == std::wstring::npos &&
+                      numbers.front() != L',' && numbers.back() != L',' &&
+                      numbers.find(L",,") == std::wstring::npos;
     if (!good) {
         throw usage_error{"--only takes socket=N or socket=N,M, not '" + utf8(given) + "'"};
     }

@@ -1,5 +1,6 @@
-// CreateProcessW says of a text file that it is "not a valid Win32 application", and says nothing of a 32-bit program:
-// it starts it, and only the DLL would not go in. So this looks into the file before.
+// CreateProcessW says of a text file that it is "not a valid Win32 application", and says
+// nothing of a 32-bit program: it starts it, and only the DLL would not go in. So this
+// looks into the file before.
 
 #include "common/watch/launcher/program_file.hpp"
 
@@ -38,7 +39,8 @@ bool read_at(HANDLE file, LONGLONG at, Header& header) {
     place.QuadPart = at;
     DWORD read = 0;
     return ::SetFilePointerEx(file, place, nullptr, FILE_BEGIN) &&
-           ::ReadFile(file, &header, sizeof header, &read, nullptr) && read == sizeof header;
+           ::ReadFile(file, &header, sizeof header, &read, nullptr) &&
+           read == sizeof header;
 }
 
 // A program begins with the headers of a DOS program, which say where the real ones are.
@@ -46,8 +48,9 @@ void check_headers(HANDLE file, const std::wstring& path) {
     IMAGE_DOS_HEADER dos{};
     DWORD signature = 0;
     IMAGE_FILE_HEADER header{};
-    if (!read_at(file, 0, dos) || dos.e_magic != IMAGE_DOS_SIGNATURE || !read_at(file, dos.e_lfanew, signature) ||
-        signature != IMAGE_NT_SIGNATURE || !read_at(file, dos.e_lfanew + LONGLONG{sizeof signature}, header) ||
+    if (!read_at(file, 0, dos) || dos.e_magic != IMAGE_DOS_SIGNATURE ||
+        !read_at(file, dos.e_lfanew, signature) || signature != IMAGE_NT_SIGNATURE ||
+        !read_at(file, dos.e_lfanew + LONGLONG{sizeof signature}, header) ||
         (header.Characteristics & IMAGE_FILE_EXECUTABLE_IMAGE) == 0) {
         refuse(path, "not a Windows program");
     }
@@ -70,7 +73,8 @@ std::wstring find_program(const std::wstring& path) {
     if (is_missing(path) && !is_missing(path + L".exe")) {
         found += L".exe";
     }
-    const unique_file file{::CreateFileW(found.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr,
+    const unique_file file{::CreateFileW(found.c_str(), GENERIC_READ,
+                                         FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr,
                                          OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
     if (!file) {
         const DWORD code = ::GetLastError();
