@@ -102,6 +102,22 @@ TEST_CASE("a client that half-closes without a word gets the end and no byte") {
     check_survived(running);
 }
 
+TEST_CASE("a client that half-closes and reads slowly gets every byte and then the end") {
+    server running;
+    client one(running.where(), small_buffer);
+    CHECK(expect("half-close and slow").what == outcome::served);
+    const std::size_t sent = one.fill(more_than_fits);
+    REQUIRE(sent < more_than_fits);
+    one.shutdown_send();
+    // Slower than the server: when it has received the last byte and the end, what it still has to send does not fit
+    // into the way back.
+    const rest_of_stream rest = one.receive_until_end(4ms, 16'384);
+    CHECK_MESSAGE(rest.bytes.size() == sent, rest.bytes.size(), " bytes came back of ", sent);
+    CHECK(rest.bytes.find_first_not_of('f') == std::string::npos);
+    CHECK(rest.how == ending::orderly);
+    check_survived(running);
+}
+
 TEST_CASE("a client that reads slowly gets every byte") {
     server running;
     client one(running.where(), small_buffer);

@@ -5,7 +5,9 @@
 #include <ws2tcpip.h>
 
 #include <algorithm>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace support {
 
@@ -166,17 +168,18 @@ std::string client::receive_exactly(std::size_t count) {
     return all;
 }
 
-rest_of_stream client::receive_until_end() {
+rest_of_stream client::receive_until_end(std::chrono::milliseconds pace, std::size_t read_at_most) {
     deadline until;
     rest_of_stream rest;
+    std::vector<char> buffer(read_at_most);
     while (wait_for(POLLRDNORM, until)) {
-        char buffer[65'536];
-        const int got = ::recv(socket_, buffer, sizeof(buffer), 0);
+        const int got = ::recv(socket_, buffer.data(), static_cast<int>(buffer.size()), 0);
         if (got == 0) {
             return rest;
         }
         if (got != SOCKET_ERROR) {
-            rest.bytes.append(buffer, static_cast<std::size_t>(got));
+            rest.bytes.append(buffer.data(), static_cast<std::size_t>(got));
+            std::this_thread::sleep_for(pace);
             until = deadline();
             continue;
         }

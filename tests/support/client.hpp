@@ -43,7 +43,9 @@ public:
     std::string receive_exactly(std::size_t count);
 
     /// Reads until the stream ends, one way or the other.
-    rest_of_stream receive_until_end();
+    /// \param pace the time from one recv to the next, which makes a slow reader
+    /// \param read_at_most how much one recv asks for
+    rest_of_stream receive_until_end(std::chrono::milliseconds pace = 0ms, std::size_t read_at_most = 65'536);
 
     /// Sends all of it and reads as much at the same time, as a client must that sends more than the way can hold.
     /// \param read_at_most how much one recv asks for; little of it makes a slow reader
