@@ -18,6 +18,7 @@ if "%verb%"=="talk" goto talk
 if "%verb%"=="test" goto test
 if "%verb%"=="check" goto check
 if "%verb%"=="watch" goto watch
+if "%verb%"=="break" goto break
 if "%verb%"=="docs" goto docs
 echo tutorial: there is no verb %verb%; tutorial lists them 1>&2
 exit /b 2
@@ -35,6 +36,7 @@ echo                                     runs chapter NN's checks against your o
 echo   tutorial watch NN^|PROGRAM.exe [OPTIONS] [-- ARGS]
 echo                                     runs chapter NN, or an x64 program of your own, and tells what it does with Winsock
 echo                                     and ports; options: --strict, --quiet, --only socket=N, --trace FILE
+echo   tutorial break [NAME] [right]     lists programs that are wrong, or runs one of them under the watch, or its right twin
 echo   tutorial docs                     builds the site
 exit /b 0
 
@@ -54,7 +56,16 @@ shift
 call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
 call :build %name%
 if errorlevel 1 exit /b 1
-call :say_ready
+call rem A row of the table of wrong programs.
+:wrong_program
+set "name=%1"
+set "number=%2"
+set "way=%3"
+set "page=%4"
+set "what=%~5"
+exit /b 0
+
+:say_ready
 "build\%preset%\bin\%name%.exe"%arguments%
 exit /b %errorlevel%
 :run_unknown
@@ -228,6 +239,53 @@ echo tutorial: watch takes a chapter or a program: watch NN^|PROGRAM.exe [OPTION
 exit /b 2
 :watch_no_value
 echo tutorial: watch needs a value after %word% 1>&2
+exit /b 2
+
+:break
+set "wanted=%~1"
+if "%wanted%"=="" goto break_list
+set "wanted=%wanted:-=_%"
+set "name="
+for /f "skip=1 tokens=1-4* delims=," %%a in (tests\watch\programs\programs.csv) do if "%%a"=="%wanted%" call :wrong_program %%a %%b %%c %%d "%%e"
+if not defined name goto break_unknown
+set "which=%~2"
+if not "%~3"=="" goto break_words
+if "%which%"=="" set "which=wrong"
+if "%which%"=="wrong" goto break_build
+if not "%which%"=="right" goto break_words
+:break_build
+set "program=watch_%name%"
+set "options="
+if "%way%"=="linked" goto break_linked
+if "%way%"=="hash-sends" set "options= --hash-sends"
+call :build watch watch_dll %program%
+if errorlevel 1 exit /b 1
+goto break_run
+:break_linked
+set "program=%program%_watched"
+set "options= --linked"
+call :build watch %program%
+if errorlevel 1 exit /b 1
+:break_run
+echo Chapter %number%: %what%. 1>&2
+echo This is tests/watch/programs/%name%.cpp, [%which%]; the page is %page%. 1>&2
+"build\%preset%\bin\watch.exe" --quiet --strict%options% "build\%preset%\bin\%program%.exe" %which%
+set "status=%errorlevel%"
+if "%which%"=="wrong" echo It has ended with status %status%. Its right twin: tutorial break %name% right 1>&2
+if "%which%"=="right" echo The right twin has ended with status %status%. 1>&2
+exit /b %status%
+:break_list
+echo Wrong programs, by the chapter that invites the mistake:
+for /f "skip=1 tokens=1-4* delims=," %%a in (tests\watch\programs\programs.csv) do echo   %%b %%a: %%e
+echo.
+echo   tutorial break NAME               runs one of them under the watch
+echo   tutorial break NAME right         runs its right twin
+exit /b 0
+:break_unknown
+echo tutorial: there is no wrong program %~1; tutorial break lists them 1>&2
+exit /b 2
+:break_words
+echo tutorial: after %~1 break takes right, or nothing 1>&2
 exit /b 2
 
 :docs

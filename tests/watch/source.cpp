@@ -92,13 +92,14 @@ check_row check_of(const std::string& id) {
 }
 
 std::vector<check_row> declared_checks() {
-    static const std::regex declaration(R"re(inline constexpr check (\w+)\{"([a-z-]+)", certainty::(\w+)\};)re");
-    std::vector<check_row> rows;
+    static const std::regex declaration(R"re(inline constexpr check (\w+)\{"([a-z-]+)",\s+certainty::(\w+)\};)re");
+    std::string text;
     for (const std::string& line : lines_of("common/watch/check.hpp")) {
-        std::smatch parts;
-        if (std::regex_match(line, parts, declaration)) {
-            rows.push_back({.id = parts[2], .level = parts[3], .program = parts[1]});
-        }
+        text += line + "\n"; // a declaration may be longer than a line
+    }
+    std::vector<check_row> rows;
+    for (std::sregex_iterator found(text.begin(), text.end(), declaration), end; found != end; ++found) {
+        rows.push_back({.id = (*found)[2], .level = (*found)[3], .program = (*found)[1]});
     }
     return rows;
 }

@@ -9,6 +9,7 @@
 #include <exception>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace programs {
 
@@ -26,6 +27,13 @@ void close(SOCKET socket) {
     if (socket != INVALID_SOCKET && ::closesocket(socket) == SOCKET_ERROR) {
         iocp::report(::WSAGetLastError(), "closesocket");
     }
+}
+
+bool harm_done = false;
+
+void print(const std::string& sentence) {
+    std::printf("%s\n", sentence.c_str());
+    std::fflush(stdout);
 }
 
 HANDLE make_event() {
@@ -112,6 +120,45 @@ void wait_for(HANDLE object) {
     }
 }
 
+void wait_until_ended(const OVERLAPPED& operation) {
+    const ULONGLONG until = ::GetTickCount64() + patience_ms;
+    while (!HasOverlappedIoCompleted(&operation)) {
+        if (::GetTickCount64() > until) {
+            iocp::fail(WAIT_TIMEOUT, "HasOverlappedIoCompleted");
+        }
+        ::Sleep(1);
+    }
+}
+
+void reset(SOCKET& socket) {
+    const linger at_once{1, 0};
+    check(::setsockopt(socket, SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&at_once), sizeof at_once) == 0,
+          "setsockopt");
+    close(std::exchange(socket, INVALID_SOCKET));
+}
+
+std::size_t count_to_the_end(SOCKET from) {
+    std::size_t count = 0;
+    std::vector<char> room(65'536);
+    for (;;) {
+        const int got = ::recv(from, room.data(), static_cast<int>(room.size()), 0);
+        if (got <= 0) {
+            check(got == 0 || ::WSAGetLastError() == WSAECONNRESET || ::WSAGetLastError() == WSAECONNABORTED, "recv");
+            return count;
+        }
+        count += static_cast<std::size_t>(got);
+    }
+}
+
+void harm(const std::string& sentence) {
+    harm_done = true;
+    print(sentence);
+}
+
+void well(const std::string& sentence) {
+    print(sentence);
+}
+
 held_thread::held_thread(std::function<void()> work)
     : work_{std::move(work)}, started_{make_event()}, inside_{make_event()}, go_on_{make_event()},
       thread_{::CreateThread(nullptr, 0, run, this, 0, nullptr)} {
@@ -166,7 +213,7 @@ int run(int argc, char** argv, std::initializer_list<choice> choices) {
             try {
                 const iocp::winsock winsock;
                 candidate.run();
-                return 0;
+                return harm_done ? 3 : 0;
             } catch (const std::exception& problem) {
                 std::fprintf(stderr, "%s\n", problem.what());
                 return 1;

@@ -11,8 +11,10 @@
 
 #include <windows.h>
 
+#include <cstddef>
 #include <functional>
 #include <initializer_list>
+#include <string>
 #include <string_view>
 
 namespace programs {
@@ -72,6 +74,23 @@ void make_readable(const pair& sockets);
 /// Waits until an event is set or a thread has ended.
 void wait_for(HANDLE object);
 
+/// Waits until an operation has ended. Its packet is in the port then, or has been taken out by another thread.
+void wait_until_ended(const OVERLAPPED& operation);
+
+/// Cuts a connection: closes with SO_LINGER on and 0 seconds, which sends a reset.
+void reset(SOCKET& socket);
+
+/// Reads until the stream ends, in one way or the other.
+/// \return how many bytes came
+std::size_t count_to_the_end(SOCKET from);
+
+/// For mistakes that the watch has no check for: says on standard output what came of it, and has the program end with
+/// status 3, as the watch has it end with `--strict` when a rule is broken.
+void harm(const std::string& sentence);
+
+/// Says on standard output what went as it should.
+void well(const std::string& sentence);
+
 /// A thread that can be stopped while it waits inside a call, so that others see it there.
 ///
 /// It is stopped by an asynchronous procedure call, which runs inside the call that the thread waits in. That call has
@@ -108,7 +127,7 @@ struct choice {
 };
 
 /// Runs the choice that the command line names, with Winsock ready.
-/// \return the exit status: 0, or 1 after an error, or 2 when there is no such choice
+/// \return the exit status: 0, or 3 after harm(), or 1 after an error, or 2 when there is no such choice
 int run(int argc, char** argv, std::initializer_list<choice> choices);
 
 } // namespace programs

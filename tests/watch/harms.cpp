@@ -1,0 +1,79 @@
+// The wrong programs that the watch has no check for: each shows by itself what comes of its mistake, and its right
+// twin that all is well. Neither breaks a rule that the watch looks after.
+
+#include <doctest/doctest.h>
+
+#include "program_run.hpp"
+
+using watch_tests::outcome;
+using watch_tests::way;
+
+namespace {
+
+void check_both_ways(const std::string& program, const std::string& arguments, DWORD status, const std::string& says) {
+    for (const way how : {way::linked, way::launched}) {
+        const outcome seen = watch_tests::run(how, program, arguments);
+        CAPTURE(how == way::linked);
+        CHECK(seen.error == "");
+        CHECK_MESSAGE(seen.output.find(says) != std::string::npos, seen.output);
+        CHECK(seen.status == status);
+    }
+}
+
+void check_harm(const std::string& program, const std::string& says) {
+    check_both_ways(program, "wrong", 3, says);
+}
+
+void check_well(const std::string& program, const std::string& says) {
+    check_both_ways(program, "right", 0, says);
+}
+
+} // namespace
+
+TEST_CASE("worker-ends-on-failure leaves a client unserved when another one has reset") {
+    check_harm("worker_ends_on_failure", "still in the port, and nobody takes it out.");
+}
+
+TEST_CASE("worker-ends-on-failure serves that client when a failed operation does not end the worker") {
+    check_well("worker_ends_on_failure", "has its echo.");
+}
+
+TEST_CASE("accept-not-renewed leaves a client unserved when an earlier one has reset") {
+    check_harm("accept_not_renewed", "nobody will ever hear it.");
+}
+
+TEST_CASE("accept-not-renewed serves that client when each accept is followed by the next") {
+    check_well("accept_not_renewed", "has its echo.");
+}
+
+TEST_CASE("closed-at-half-close loses the rest of an echo that is still being sent") {
+    check_harm("closed_at_half_close", "only a part came");
+}
+
+TEST_CASE("closed-at-half-close loses nothing when the send is waited for") {
+    check_well("closed_at_half_close", "all 8388608 bytes of its echo came.");
+}
+
+TEST_CASE("cancelled-but-received throws away what a cancelled receive has brought") {
+    check_harm("cancelled_but_received", "its 5 bytes are thrown away");
+}
+
+TEST_CASE("cancelled-but-received uses what a cancelled receive has brought") {
+    check_well("cancelled_but_received", "its 5 bytes are used: order.");
+}
+
+TEST_CASE("closed-with-unread-input destroys what was sent") {
+    check_harm("closed_with_unread_input", "only a part came");
+}
+
+TEST_CASE("closed-with-unread-input destroys nothing when the input is read to its end") {
+    check_well("closed_with_unread_input", "Every byte came that was sent");
+}
+
+TEST_CASE("flag-without-lock receives on a socket that another thread has closed") {
+    check_harm("flag_without_lock", "After the close a receive was submitted");
+}
+
+TEST_CASE("flag-without-lock does not when the lock is held over the look and the submit") {
+    check_well("flag_without_lock", "What the next client said is its own.");
+}
