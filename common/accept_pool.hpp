@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Several AcceptEx in flight on one port (chapter 10 shows it raw).
+/// Several AcceptEx in flight on one port (chapter 09 shows it raw).
 
 #include "common/event_acceptor.hpp"
 #include "common/extension_functions.hpp"
@@ -11,6 +11,15 @@
 #include <mutex>
 
 namespace iocp {
+
+/// What the end of an operation means.
+enum class kind { accept, receive, send };
+
+/// An operation that says what it is: what a worker looks at when a packet comes.
+struct typed_operation : operation {
+    explicit typed_operation(kind what_it_is) noexcept : what{what_it_is} {}
+    const kind what;
+};
 
 /// One AcceptEx with the socket that it is to connect. Its packet comes with kind::accept.
 struct accept_operation : typed_operation {

@@ -10,6 +10,12 @@
 
 namespace iocp {
 
+/// How an operation has ended.
+struct result {
+    DWORD bytes = 0;             ///< how many were received or sent
+    DWORD error = ERROR_SUCCESS; ///< a Win32 code, as the dequeue gave it: 64 is a reset
+};
+
 /// The base of everything that is in flight on a port: an OVERLAPPED with an address that
 /// does not change. It is lent from the submit until its packet is dequeued; after an
 /// immediate failure it is back at once.
@@ -24,15 +30,6 @@ struct operation : OVERLAPPED {
 
 protected:
     ~operation() = default; // nobody deletes through a pointer to this base
-};
-
-/// What the end of an operation means (chapter 10 shows it raw).
-enum class kind { accept, receive, send };
-
-/// An operation that says what it is: what a worker looks at when a packet comes.
-struct typed_operation : operation {
-    explicit typed_operation(kind what_it_is) noexcept : what{what_it_is} {}
-    const kind what;
 };
 
 /// Gives an operation to the kernel, for a submit that follows at once.

@@ -21,17 +21,19 @@ inline unique_socket overlapped_socket(int family) {
     return socket;
 }
 
-/// Closes a socket and ends what is in flight on it. The memory is still lent: it is back
-/// when the event is set or the packet dequeued.
+/// Closes a socket, which ends what is in flight on it. The memory is still lent: it is
+/// back when the event is set or the packet dequeued.
 ///
-/// On Windows closesocket alone does this (Microsoft's page on it says so). Under Wine 8 a
-/// send that is stuck, because the peer does not read, stays in flight until the peer
-/// leaves, and so does a receive beside it; so the operations are cancelled first. Chapter
-/// 12 is about that call.
+/// closesocket is what ends the operations. CancelIoEx stands before it for one case: a
+/// send that is stuck because the client does not read. Under Wine 8 closesocket does not
+/// end it, and libuv (#3036) cancels first as well. Microsoft leaves undefined what a
+/// socket does that is used on after a cancel ("Overlapped I/O and Event Objects"), so this
+/// is the only call of CancelIoEx, and the close follows at once. The client may see a
+/// reset.
 inline void cancel_and_close(unique_socket& socket) noexcept {
     if (socket && !::CancelIoEx(reinterpret_cast<HANDLE>(socket.get()), nullptr)) {
         const DWORD code = ::GetLastError();
-        if (code != ERROR_NOT_FOUND) { // nothing was in flight
+        if (code != ERROR_NOT_FOUND) { // 1168: nothing was in flight
             report(code, "CancelIoEx");
         }
     }

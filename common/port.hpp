@@ -4,6 +4,7 @@
 /// show them.
 
 #include "common/error.hpp"
+#include "common/operation.hpp"
 #include "common/unique.hpp"
 
 #include <winsock2.h>
@@ -12,9 +13,10 @@
 
 namespace iocp {
 
-/// A new port with no handle tied to it.
+/// A new port with no handle associated with it.
 /// \param concurrency how many workers the system lets run at once; 0: as many as there are
-/// processors \throws call_error
+/// processors
+/// \throws call_error
 inline unique_handle make_port(DWORD concurrency) {
     unique_handle port{
         ::CreateIoCompletionPort(INVALID_HANDLE_VALUE, nullptr, 0, concurrency)};
@@ -24,10 +26,11 @@ inline unique_handle make_port(DWORD concurrency) {
     return port;
 }
 
-/// Ties a socket to a port, for as long as the socket is open: the ends of its operations
-/// become packets there. \param key handed out with each of these packets \throws
-/// call_error
-inline void associate(SOCKET socket, const unique_handle& port, ULONG_PTR key) {
+/// Associates a socket with a port, for as long as the socket is open: the ends of its
+/// operations become packets there.
+/// \param key handed out with each of these packets; not needed where the OVERLAPPED tells
+/// all \throws call_error
+inline void associate(SOCKET socket, const unique_handle& port, ULONG_PTR key = 0) {
     if (::CreateIoCompletionPort(reinterpret_cast<HANDLE>(socket), port.get(), key, 0) ==
         nullptr) {
         fail(::GetLastError(), "CreateIoCompletionPort");
@@ -36,21 +39,20 @@ inline void associate(SOCKET socket, const unique_handle& port, ULONG_PTR key) {
 
 /// What GetQueuedCompletionStatus gave.
 struct packet {
-    OVERLAPPED* overlapped = nullptr; ///< the operation that has ended; null: none (see
-                                      ///< code), or a packet of our own
-    DWORD bytes = 0;
+    OVERLAPPED* overlapped =
+        nullptr; ///< what has ended; null: a packet of our own, or none
     ULONG_PTR key = 0;
-    DWORD code = ERROR_SUCCESS; ///< of the operation if there is one, else of the wait
-                                ///< (258: timed out, 735: port gone)
+    result ended; ///< of the operation if there is one, else of the wait (258: timed out,
+                  ///< 735: the port is gone)
 };
 
 /// Takes one packet from a port.
 /// \param milliseconds how long to wait for one; INFINITE or 0 are fine
 inline packet dequeue(const unique_handle& port, DWORD milliseconds) noexcept {
     packet taken;
-    if (!::GetQueuedCompletionStatus(port.get(), &taken.bytes, &taken.key,
+    if (!::GetQueuedCompletionStatus(port.get(), &taken.ended.bytes, &taken.key,
                                      &taken.overlapped, milliseconds)) {
-        taken.code = ::GetLastError();
+        taken.ended.error = ::GetLastError();
     }
     return taken;
 }

@@ -20,7 +20,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -28,114 +27,123 @@
 
 namespace {
 
-enum completion_key : ULONG_PTR { client_key = 1, stop_key = 2 };
-
 // [connection]
-struct connection : iocp::operation {
+// Owned by whoever has its packet; while an operation is in flight, by the kernel.
+class connection final : public iocp::operation {
+public:
     connection(iocp::unique_socket accepted, iocp::live_set<connection>& all)
-        : socket{std::move(accepted)}, siblings{all} {
-        siblings.enter(*this);
+        : socket_{std::move(accepted)}, live_{all} {
+        live_.enter(*this);
     }
-    ~connection() { siblings.leave(*this); }
+    ~connection() { live_.leave(*this); }
 
-    iocp::unique_socket socket;
-    iocp::live_set<connection>& siblings;
-    char buffer[4096];
-    ULONG begin = 0; // received and not yet sent: buffer[begin, end)
-    ULONG end = 0;
-    bool receiving = false;
-};
-// [/connection]
+    // [advance]
+    static void advance(std::unique_ptr<connection> mine, iocp::result ended) {
+        if (ended.error != ERROR_SUCCESS) { // this client is lost; the others are not
+            iocp::report(ended.error, mine->receiving_ ? "WSARecv" : "WSASend");
+            return;
+        }
+        if (mine->receiving_ && ended.bytes == 0) { // it has said all; the connection goes
+            if (::shutdown(mine->socket_.get(), SD_SEND) == SOCKET_ERROR) {
+                iocp::report(::WSAGetLastError(), "shutdown");
+            }
+            return;
+        }
+        if (mine->receiving_) {
+            mine->begin_ = 0;
+            mine->end_ = ended.bytes; // the length of the answer is that of the message
+        } else {
+            mine->begin_ += ended.bytes;
+        }
+        if (mine->begin_ < mine->end_) {
+            send_rest(std::move(mine));
+        } else {
+            receive(std::move(mine));
+        }
+    }
+    // [/advance]
 
-// [submit]
-// Which worker gets the packet nobody knows, and it may get it before this call returns. So
-// everything that it will need is written before the submit, and nothing is touched after
-// it.
-void check_submitted(connection* lent, int returned, const char* call) {
-    if (returned == SOCKET_ERROR) {
-        const int code = ::WSAGetLastError();
-        if (code != WSA_IO_PENDING) {
-            const auto mine = iocp::take_back<connection>(lent);
+    // [submit]
+    static void receive(std::unique_ptr<connection> mine) {
+        mine->clear();
+        mine->receiving_ = true;
+        WSABUF room{sizeof mine->buffer_, mine->buffer_};
+        DWORD flags = 0;
+        connection* const lent = iocp::lend(std::move(mine));
+        // lent: the connection -> kernel until its packet is dequeued
+        check_submitted(
+            lent, ::WSARecv(lent->socket_.get(), &room, 1, nullptr, &flags, lent, nullptr),
+            "WSARecv");
+    }
+
+    static void send_rest(std::unique_ptr<connection> mine) {
+        mine->clear();
+        mine->receiving_ = false;
+        WSABUF rest{mine->end_ - mine->begin_, mine->buffer_ + mine->begin_};
+        connection* const lent = iocp::lend(std::move(mine));
+        // lent: the connection -> kernel until its packet is dequeued
+        check_submitted(lent,
+                        ::WSASend(lent->socket_.get(), &rest, 1, nullptr, 0, lent, nullptr),
+                        "WSASend");
+    }
+
+    // We do not know which worker gets the packet, and it may get it before the call
+    // returns. So everything that it will need is written before the submit, and nothing is
+    // touched after it.
+    static void check_submitted(connection* lent, int returned, const char* call) {
+        const int code = returned == 0 ? 0 : ::WSAGetLastError();
+        if (code != 0 && code != WSA_IO_PENDING) {
+            const std::unique_ptr<connection> mine{lent};
             // back: the connection: at once, and it goes
             iocp::report(code, call);
         }
     }
-}
+    // [/submit]
 
-void receive(std::unique_ptr<connection> mine) {
-    mine->clear();
-    mine->receiving = true;
-    WSABUF room{sizeof mine->buffer, mine->buffer};
-    DWORD flags = 0;
-    connection* const lent = iocp::lend(std::move(mine));
-    // lent: the connection -> kernel until its packet is dequeued
-    check_submitted(lent,
-                    ::WSARecv(lent->socket.get(), &room, 1, nullptr, &flags, lent, nullptr),
-                    "WSARecv");
-}
+    void close() noexcept { iocp::cancel_and_close(socket_); }
 
-void send_rest(std::unique_ptr<connection> mine) {
-    mine->clear();
-    mine->receiving = false;
-    WSABUF rest{mine->end - mine->begin, mine->buffer + mine->begin};
-    connection* const lent = iocp::lend(std::move(mine));
-    // lent: the connection -> kernel until its packet is dequeued
-    check_submitted(lent,
-                    ::WSASend(lent->socket.get(), &rest, 1, nullptr, 0, lent, nullptr),
-                    "WSASend");
-}
-// [/submit]
-
-// [advance]
-void advance(std::unique_ptr<connection> mine, DWORD bytes) {
-    if (!mine->receiving) {
-        mine->begin += bytes;
-        mine->begin < mine->end ? send_rest(std::move(mine)) : receive(std::move(mine));
-    } else if (bytes > 0) {
-        mine->begin = 0;
-        mine->end = bytes; // the length of the answer is the length of the message
-        send_rest(std::move(mine));
-    } else if (::shutdown(mine->socket.get(), SD_SEND) ==
-               SOCKET_ERROR) { // and the connection goes, either way
-        iocp::report(::WSAGetLastError(), "shutdown");
-    }
-}
-// [/advance]
+private:
+    iocp::unique_socket socket_;
+    iocp::live_set<connection>& live_;
+    char buffer_[4096];
+    ULONG begin_ = 0; // received and not yet sent: buffer_[begin_, end_)
+    ULONG end_ = 0;
+    bool receiving_ = false;
+};
+// [/connection]
 
 // [worker]
 // A client that leaves, or an operation that fails, ends one connection. Only a packet of
 // our own ends a worker.
-void work(HANDLE port) {
+void work(const iocp::unique_handle& port) {
     for (;;) {
-        DWORD bytes = 0;
+        iocp::result ended;
         ULONG_PTR key = 0;
         OVERLAPPED* overlapped = nullptr;
-        const BOOL good =
-            ::GetQueuedCompletionStatus(port, &bytes, &key, &overlapped, INFINITE);
-        const DWORD code = good ? ERROR_SUCCESS : ::GetLastError();
+        if (!::GetQueuedCompletionStatus(port.get(), &ended.bytes, &key, &overlapped,
+                                         INFINITE)) {
+            ended.error = ::GetLastError();
+        }
         if (overlapped == nullptr) {
-            if (!good) {
-                iocp::report(code, "GetQueuedCompletionStatus");
+            if (ended.error != ERROR_SUCCESS) {
+                iocp::report(ended.error, "GetQueuedCompletionStatus");
             }
             return;
         }
         auto mine = iocp::take_back<connection>(overlapped);
         // back: the connection
-        if (good) {
-            advance(std::move(mine), bytes);
-        } else {
-            iocp::report(code, mine->receiving ? "WSARecv" : "WSASend");
-        }
+        connection::advance(std::move(mine), ended);
     }
 }
 // [/worker]
 
 // [pool]
 struct worker_pool {
-    worker_pool(HANDLE shared_port, unsigned count) : port{shared_port} {
+    worker_pool(const iocp::unique_handle& shared, unsigned count) : port{shared} {
+        threads.reserve(count); // so that no thread exists that is not in the list
         try {
             for (unsigned i = 0; i < count; ++i) {
-                threads.emplace_back(work, port);
+                threads.emplace_back([this] { work(port); });
             }
         } catch (const std::exception& problem) {
             std::fprintf(stderr, "std::thread: %s\n", problem.what());
@@ -146,13 +154,12 @@ struct worker_pool {
     }
 
     // [stop_packets]
-    // One packet per worker: each takes one and takes no other.
+    // One packet for each worker: it takes one and takes no other.
     ~worker_pool() {
         for (std::size_t i = 0; i < threads.size(); ++i) {
-            while (!::PostQueuedCompletionStatus(port, 0, stop_key, nullptr)) {
+            while (!::PostQueuedCompletionStatus(port.get(), 0, 0, nullptr)) {
                 iocp::report(::GetLastError(), "PostQueuedCompletionStatus");
-                ::Sleep(100); // short of memory for a packet; without it a worker would
-                              // never end
+                ::Sleep(100); // no memory for a packet; without it a worker would never end
             }
         }
         for (std::thread& thread : threads) {
@@ -161,7 +168,7 @@ struct worker_pool {
     }
     // [/stop_packets]
 
-    HANDLE port;
+    const iocp::unique_handle& port;
     std::vector<std::thread> threads;
 };
 // [/pool]
@@ -176,17 +183,14 @@ struct server {
 
     // The workers have ended by now, so each connection that is left is in flight.
     ~server() {
-        live.for_each([](connection& c) { iocp::cancel_and_close(c.socket); });
+        live.for_each([](connection& c) { c.close(); });
         while (live.size() > 0) {
-            DWORD bytes = 0;
-            ULONG_PTR key = 0;
-            OVERLAPPED* overlapped = nullptr;
-            ::GetQueuedCompletionStatus(port.get(), &bytes, &key, &overlapped, INFINITE);
-            if (overlapped == nullptr) {
-                iocp::report(::GetLastError(), "GetQueuedCompletionStatus");
+            const iocp::packet packet = iocp::dequeue(port, INFINITE);
+            if (packet.overlapped == nullptr) {
+                iocp::report(packet.ended.error, "GetQueuedCompletionStatus");
                 return; // without the port nothing can come back: what is lent stays lent
             }
-            const auto mine = iocp::take_back<connection>(overlapped);
+            const auto mine = iocp::take_back<connection>(packet.overlapped);
             // back: the connection, whatever has become of its operation
         }
     }
@@ -212,13 +216,13 @@ void accept_until_stopped(server& s, iocp::event_acceptor& acceptor,
         }
         try {
             if (iocp::unique_socket accepted = acceptor.take()) {
-                iocp::associate(accepted.get(), s.port, client_key);
+                iocp::associate(accepted.get(), s.port);
                 iocp::send_without_delay(accepted.get());
-                receive(std::make_unique<connection>(std::move(accepted), s.live));
+                connection::receive(
+                    std::make_unique<connection>(std::move(accepted), s.live));
             }
-        } catch (const iocp::call_error& problem) {
-            std::fprintf(stderr, "%s\n",
-                         problem.what()); // one client less; the listener goes on
+        } catch (const std::exception& problem) { // one client less; the listener goes on
+            std::fprintf(stderr, "%s\n", problem.what());
         }
     }
 }
@@ -231,8 +235,7 @@ int main(int argc, char** argv) {
     unsigned workers = std::max(1U, std::thread::hardware_concurrency());
     iocp::command_line{"08_worker_pool", "many workers on one port"}
         .server(options)
-        .number("--workers", workers, 1, 64,
-                "threads that take packets from the port; by default one per processor")
+        .number("--workers", workers, 1, 64, "threads that take packets from the port")
         .parse(argc, argv);
     try {
         const iocp::winsock winsock;
@@ -243,10 +246,10 @@ int main(int argc, char** argv) {
         iocp::event_acceptor acceptor{std::move(listener), where.family()};
 
         server s;
-        const worker_pool pool{s.port.get(), workers};
+        const worker_pool pool{s.port, workers};
         accept_until_stopped(s, acceptor, stop);
-    } catch (const std::exception& problem) { // by now the workers have ended, and then
-                                              // everything has come back
+    } catch (
+        const std::exception& problem) { // the workers have ended, then all has come back
         std::fprintf(stderr, "%s\n", problem.what());
         return 1;
     }

@@ -1,10 +1,10 @@
 #pragma once
-// Chapter 10, first file: what is in flight, and the connection that counts it.
+// The engine, connection.hpp: one client, with a receive and a send in flight at once.
+
+#include "operation.hpp"
 
 #include "common/error.hpp"
-#include "common/event_acceptor.hpp"
 #include "common/live_set.hpp"
-#include "common/operation.hpp"
 #include "common/overlapped_socket.hpp"
 #include "common/unique.hpp"
 
@@ -14,182 +14,223 @@
 #include <mutex>
 #include <utility>
 
-// [kinds]
-// The key says which kind of handle a packet is about, the operation says what has ended.
-enum class kind { accept, receive, send };
+// [block]
+// Bytes on their way from a receive to a send.
+struct block {
+    static constexpr ULONG size = 8 * 1024;
 
-struct io_operation : iocp::operation {
-    explicit io_operation(kind what_it_is) : what{what_it_is} {}
-    const kind what;
+    char bytes[size];
+    ULONG begin = 0; // received and not yet sent: bytes[begin, end)
+    ULONG end = 0;
+    block* next = nullptr;
 };
+// [/block]
 
-struct accept_operation : io_operation {
-    accept_operation() : io_operation{kind::accept} {}
-    iocp::unique_socket socket;
-    char addresses[2 * iocp::accept_address_room];
-};
-
-struct connection_operation : io_operation {
-    connection_operation(kind what_it_is, class connection& belongs_to)
-        : io_operation{what_it_is}, owner{belongs_to} {}
-    class connection& owner;
-    bool in_flight = false;
-};
-// [/kinds]
-
+// A stream of bytes in both directions, for a policy that derives from it. It lives from
+// start() until it is closed and the last of its operations is back.
 class connection {
 public:
     connection(iocp::unique_socket accepted, iocp::live_set<connection>& all)
-        : socket_{std::move(accepted)}, siblings_{all} {
-        siblings_.enter(*this);
+        : socket_{std::move(accepted)}, live_{all} {
+        keep(blocks_[0]);
+        keep(blocks_[1]);
+        live_.enter(*this);
     }
-    ~connection() { siblings_.leave(*this); }
+    virtual ~connection() { live_.leave(*this); }
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
-    // [count]
-    // [run]
-    // Every step of a connection is made here, and here is the one place where it ends:
-    // closed, and the last of its operations is back. Before that the kernel may still
-    // write to it; after that no packet can lead to it.
-    template <class Step>
-    static void run(connection& c, Step step) {
-        bool last = false;
-        {
-            const std::lock_guard lock{c.lock_};
-            step();
-            c.move_on();
-            last = c.closed_ && c.in_flight_ == 0;
-        } // unlocked before it is destroyed
-        if (last) {
-            const std::unique_ptr<connection> mine{&c};
-            // back: the connection
-        }
-    }
-    // [/run]
-
-    // [start]
     static void start(std::unique_ptr<connection> fresh) {
         // lent: the connection -> kernel until it is closed and its last operation is back
-        run(*fresh.release(), [] {});
+        fresh.release()->step([] {});
     }
-    // [/start]
 
-    // [completed]
-    static void completed(connection_operation& operation, DWORD bytes, DWORD code) {
-        connection& c = operation.owner;
-        run(c, [&] {
-            operation.in_flight = false;
-            --c.in_flight_;
-            // back: operation, and the inbox with a receive, the outbox with a send
-            if (c.closed_) {
-                return; // what it brought does not matter any more
+    // [policy]
+    // What a policy may call, from any thread: send this block after those before it; say
+    // that no more will be sent, and close; close now.
+    void send(block& data) {
+        step([&] {
+            block** last = &outgoing_;
+            while (*last != nullptr) {
+                last = &(*last)->next;
             }
-            const bool receiving = operation.what == kind::receive;
-            if (code != ERROR_SUCCESS) {
-                iocp::report(code, receiving ? "WSARecv" : "WSASend");
-                c.close();
-            } else if (receiving) {
-                c.waiting_ = bytes;
-                c.input_over_ = bytes == 0;
-            } else {
-                c.begin_ += bytes; // all of it, or, for all we know, a part
+            *last = &data;
+            if (&data == filling_) {
+                filling_ = nullptr;
             }
         });
     }
-    // [/completed]
-    // [/count]
-
-    // Its operations come back all the same, as failures.
-    void close() {
-        closed_ = true;
-        iocp::cancel_and_close(
-            socket_); // nobody is inside a call on it: such calls are made under the lock
+    void finish() {
+        step([&] { finishing_ = true; });
+    }
+    void abort() {
+        step([&] { close(); });
     }
 
+protected:
+    // What a policy is told, without the lock and one thing at a time. The block is the
+    // policy's until it is sent or the function returns. The next receive waits for that,
+    // so a policy is never overtaken; and it waits for a block, so a client that does not
+    // read stops its own sending.
+    virtual void on_received(block& data) noexcept = 0;
+    virtual void on_end() noexcept = 0; // the client has said all
+    // [/policy]
+
 private:
-    // [move_on]
-    // Whatever has ended, the question is the same: what can be done now?
-    void move_on() {
-        if (begin_ == end_ && waiting_ > 0) { // the outbox is empty: the two change places
-            std::swap(inbox_, outbox_);
-            begin_ = 0;
-            end_ = std::exchange(waiting_, 0);
+    // [own_operation]
+    struct own_operation final : operation {
+        own_operation(connection& c, void (connection::*what)(result) noexcept)
+            : owner{c}, then{what} {}
+        void complete(result ended) noexcept override { (owner.*then)(ended); }
+
+        connection& owner;
+        void (connection::*const then)(result) noexcept;
+        bool busy = false; // lent, or its end is being handled
+    };
+    // [/own_operation]
+
+    // [step]
+    // Every change is made here, and here is the one place where a connection ends: closed,
+    // and the last of its operations is back. Before that the kernel may still write to it;
+    // after that no packet can lead to it.
+    template <class Change>
+    void step(Change change) {
+        std::unique_lock lock{lock_};
+        change();
+        advance();
+        const bool last = closed_ && !receive_.busy && !send_.busy;
+        lock.unlock();
+        if (last) {
+            const std::unique_ptr<connection> mine{this};
+            // back: the connection
         }
-        if (!closed_ && !send_.in_flight && begin_ < end_) {
+    }
+    // [/step]
+
+    // [received]
+    void received(result ended) noexcept {
+        if (is_good(ended, "WSARecv")) { // receive_ is still busy: it holds the connection
+            if (ended.bytes > 0) {
+                filling_->begin = 0;
+                filling_->end = ended.bytes;
+                on_received(*filling_);
+            } else {
+                on_end();
+            }
+        }
+        step([&] {
+            receive_.busy = false;
+            input_over_ = ended.bytes == 0;
+            if (filling_ != nullptr) { // the policy has not sent it
+                keep(*filling_);
+            }
+        });
+    }
+    // [/received]
+
+    // [sent]
+    void sent(result ended) noexcept {
+        const bool good = is_good(ended, "WSASend");
+        step([&] {
+            send_.busy = false;
+            outgoing_->begin += ended.bytes; // all of it, or, for all we know, a part
+            if (good && outgoing_->begin == outgoing_->end) {
+                keep(*std::exchange(outgoing_, outgoing_->next));
+            }
+        });
+    }
+
+    bool is_good(result ended, const char* call) noexcept {
+        const std::lock_guard lock{lock_};
+        if (!closed_ && ended.error != ERROR_SUCCESS) { // this client is lost
+            iocp::report(ended.error, call);
+            close();
+        }
+        return !closed_; // what is left of a closed connection does not matter
+    }
+    // [/sent]
+
+    // [advance]
+    // Whatever has changed, the question is the same: what can be done now?
+    void advance() {
+        if (!closed_ && !send_.busy && outgoing_ != nullptr) {
             submit_send();
         }
-        if (!closed_ && !receive_.in_flight && waiting_ == 0 && !input_over_) {
+        if (!closed_ && !receive_.busy && !input_over_ && spare_ != nullptr) {
             submit_receive();
         }
-        if (!closed_ && input_over_ && begin_ == end_) {
+        if (!closed_ && finishing_ && outgoing_ == nullptr) {
             if (::shutdown(socket_.get(), SD_SEND) == SOCKET_ERROR) {
                 iocp::report(::WSAGetLastError(), "shutdown");
             }
             close();
         }
     }
-    // [/move_on]
+    // [/advance]
 
     // [submit]
-    // [submit_receive]
     void submit_receive() {
-        receive_.clear();
-        WSABUF room{buffer_size, inbox_};
+        filling_ = std::exchange(spare_, spare_->next);
+        filling_->next = nullptr;
+        WSABUF room{block::size, filling_->bytes};
         DWORD flags = 0;
-        // lent: receive_, the inbox -> kernel until the packet is dequeued
-        after_submit(
+        receive_.clear();
+        // lent: receive_, *filling_ -> kernel until the packet is dequeued
+        check_submitted(
             receive_,
             ::WSARecv(socket_.get(), &room, 1, nullptr, &flags, &receive_, nullptr),
             "WSARecv");
     }
-    // [/submit_receive]
 
     void submit_send() {
+        WSABUF rest{outgoing_->end - outgoing_->begin, outgoing_->bytes + outgoing_->begin};
         send_.clear();
-        WSABUF rest{end_ - begin_, outbox_ + begin_};
-        // lent: send_, the outbox -> kernel until the packet is dequeued
-        after_submit(send_, ::WSASend(socket_.get(), &rest, 1, nullptr, 0, &send_, nullptr),
-                     "WSASend");
+        // lent: send_, *outgoing_ -> kernel until the packet is dequeued
+        check_submitted(send_,
+                        ::WSASend(socket_.get(), &rest, 1, nullptr, 0, &send_, nullptr),
+                        "WSASend");
     }
 
-    // [after_submit]
     // The packet may have been dequeued already, but its worker waits for the lock that we
-    // hold. So, unlike in chapter 08, the connection may still be touched here.
-    void after_submit(connection_operation& operation, int returned, const char* call) {
+    // hold. So, unlike in chapter 09, the connection may still be touched here.
+    void check_submitted(own_operation& one, int returned, const char* call) {
         const int code = returned == 0 ? 0 : ::WSAGetLastError();
-        if (code == 0 || code == WSA_IO_PENDING) {
-            operation.in_flight = true;
-            ++in_flight_;
-            return;
+        one.busy = code == 0 || code == WSA_IO_PENDING;
+        if (!one.busy) {
+            // back: the operation and its block: at once
+            iocp::report(code, call);
+            close();
         }
-        // back: operation and its buffer: at once
-        iocp::report(code, call);
-        close();
     }
-    // [/after_submit]
     // [/submit]
 
-    // [state]
-    // Two buffers: while one is being sent, the other is being filled. When that is full
-    // and the first still busy, it waits, and no receive is submitted: a client that does
-    // not read stops its own sending, and costs two buffers.
-    static constexpr ULONG buffer_size = 8 * 1024;
+    void keep(block& data) {
+        data.next = spare_;
+        spare_ = &data;
+        if (filling_ == &data) {
+            filling_ = nullptr;
+        }
+    }
 
+    // Nobody is inside a call on the socket: such calls are made under the lock. What is in
+    // flight comes back all the same, as a failure.
+    void close() {
+        closed_ = true;
+        iocp::cancel_and_close(socket_);
+    }
+
+    // [state]
     iocp::unique_socket socket_;
-    iocp::live_set<connection>& siblings_;
-    std::mutex lock_; // of all below and of every call on the socket: two workers may meet
-                      // here, one with each packet
-    connection_operation receive_{kind::receive, *this};
-    connection_operation send_{kind::send, *this};
-    char buffers_[2][buffer_size];
-    char* inbox_ = buffers_[0];  // lent to the receive
-    char* outbox_ = buffers_[1]; // lent to the send
-    ULONG waiting_ = 0;          // bytes in the inbox, received while the outbox was busy
-    ULONG begin_ = 0;            // still to be sent: outbox_[begin_, end_)
-    ULONG end_ = 0;
-    int in_flight_ = 0;
+    iocp::live_set<connection>& live_;
+    std::mutex lock_; // of all below and of every call on the socket
+    own_operation receive_{*this, &connection::received};
+    own_operation send_{*this, &connection::sent};
+    block blocks_[2];
+    block* spare_ = nullptr;    // blocks that nobody uses
+    block* filling_ = nullptr;  // lent to the receive, then the policy's
+    block* outgoing_ = nullptr; // to be sent, in order; the first is lent to the send
     bool input_over_ = false;
+    bool finishing_ = false;
     bool closed_ = false;
     // [/state]
 };

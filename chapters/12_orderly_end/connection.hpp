@@ -1,263 +1,340 @@
 #pragma once
-// Chapter 12, first file: a connection that can be asked to end.
+// The engine, connection.hpp: one client, with a receive and a send in flight at once.
+
+#include "live_list.hpp"
+#include "operation.hpp"
 
 #include "common/error.hpp"
-#include "common/live_set.hpp"
-#include "common/operation.hpp"
 #include "common/overlapped_socket.hpp"
 #include "common/unique.hpp"
 
 #include <winsock2.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
 #include <utility>
 
 using clock_type = std::chrono::steady_clock;
-using iocp::kind;
 
-inline constexpr std::chrono::milliseconds quiet{
-    100}; // at the end of the server: no progress for so long is the end of a conversation
+// [block]
+// Bytes on their way from a receive to a send.
+struct block {
+    static constexpr ULONG size = 8 * 1024;
 
-struct connection_operation : iocp::typed_operation {
-    connection_operation(kind what_it_is, class connection& belongs_to)
-        : iocp::typed_operation{what_it_is}, owner{belongs_to} {}
-    class connection& owner;
-    bool in_flight = false;
+    char bytes[size];
+    ULONG begin = 0; // received and not yet sent: bytes[begin, end)
+    ULONG end = 0;
+    block* next = nullptr;
 };
+// [/block]
 
-// [phase]
-// A connection only goes forward in this list. `finishing` is the closing flag: it is set
-// under the lock, every submit is made under the lock, so no receive can slip through
-// between the look at the flag and the cancel.
-enum class phase {
-    open,
-    finishing, // receives no more: its receive has been cancelled, what it owes is being
-               // sent
-    lingering, // has said all (SD_SEND) and waits for the client to leave; what comes now
-               // is thrown away
-    closed     // the socket is closed, its operations are on their way back
+// [deadlines]
+// What a sweep knows when it looks at a connection.
+struct deadlines {
+    clock_type::time_point now;
+    clock_type::duration idle_limit{}; // zero: none
+    bool stopping = false;
+    clock_type::time_point stopped_at{};
+    bool out_of_time = false;
 };
-// [/phase]
+constexpr std::chrono::milliseconds quiet{
+    100}; // stopping: so long without a byte is a pause
+constexpr std::chrono::milliseconds linger{
+    500};                                 // for the client to close after our last word
+constexpr ULONG most_discarded = 1 << 20; // bytes that may come after our last word
+// [/deadlines]
 
+// A stream of bytes in both directions, for a policy that derives from it. It lives from
+// start() until it is closed and the last of its operations is back.
 class connection {
 public:
-    connection(iocp::unique_socket accepted, iocp::live_set<connection>& all)
-        : socket_{std::move(accepted)}, siblings_{all} {
-        siblings_.enter(*this);
+    connection(iocp::unique_socket accepted, live_list<connection>& all)
+        : socket_{std::move(accepted)}, live_{all} {
+        keep(blocks_[0]);
+        keep(blocks_[1]);
+        place_ = live_.enter(*this);
     }
-    ~connection() { siblings_.leave(*this); }
+    virtual ~connection() { live_.leave(place_); }
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
-    // [run]
-    template <class Step>
-    static void run(connection& c, Step step) {
-        bool last = false;
-        {
-            const std::lock_guard lock{c.lock_};
-            step();
-            c.move_on();
-            last = c.phase_ == phase::closed && c.in_flight_ == 0;
-        } // unlocked before it is destroyed
-        if (last) {
-            const std::unique_ptr<connection> mine{&c};
-            // back: the connection
-        }
-    }
-    // [/run]
-
     static void start(std::unique_ptr<connection> fresh) {
         // lent: the connection -> kernel until it is closed and its last operation is back
-        run(*fresh.release(), [] {});
+        fresh.release()->step([] {});
     }
 
-    // [completed]
-    static void completed(connection_operation& operation, DWORD bytes, DWORD code) {
-        connection& c = operation.owner;
-        run(c, [&] {
-            operation.in_flight = false;
-            --c.in_flight_;
-            // back: operation, and the inbox with a receive, the outbox with a send
-            const bool receiving = operation.what == kind::receive;
-            if (c.phase_ == phase::closed) {
-                return;
+    // [policy]
+    // What a policy may call, from any thread: send this block after those before it; say
+    // that no more will be sent, and let the client close; reset the connection.
+    void send(block& data) {
+        step([&] {
+            if (finishing_) {
+                return; // too late
             }
-            if (code == ERROR_OPERATION_ABORTED && c.phase_ == phase::finishing) {
-                return; // the cancel was in time: it brought nothing
+            block** last = &outgoing_;
+            while (*last != nullptr) {
+                last = &(*last)->next;
             }
-            if (code != ERROR_SUCCESS) {
-                iocp::report(code, receiving ? "WSARecv" : "WSASend");
-                c.close();
-                return;
-            }
-            c.progress_ = clock_type::now();
-            if (receiving) { // perhaps cancelled, but too late: then it brings data like
-                             // any other
-                c.waiting_ = c.phase_ == phase::lingering ? 0 : bytes;
-                c.input_over_ = bytes == 0;
-            } else {
-                c.begin_ += bytes;
-                c.echoed_ = c.progress_;
+            *last = &data;
+            if (&data == filling_) {
+                filling_ = nullptr;
             }
         });
     }
-    // [/completed]
-
-    // [look]
-    // [idle]
-    // The main thread looks at every connection now and then. It only cancels and closes,
-    // it submits nothing: so an operation that is in flight stays counted, and its packet
-    // ends the connection as ever.
-    void let_go_if_idle(clock_type::time_point now, clock_type::duration limit) {
-        const std::lock_guard lock{lock_};
-        if (now - progress_ < limit) {
-            return;
-        }
-        if (phase_ == phase::open && begin_ == end_) {
-            finish();
-        } else {
-            close(); // it does not take what we send, or does not leave: no more patience
-        }
-    }
-    // [/idle]
-
-    // [quiet]
-    // For the end of the server: a connection that is busy may go on, and ends when it has
-    // become quiet.
-    void finish_if_quiet(clock_type::time_point now, clock_type::time_point stopped_at) {
-        const std::lock_guard lock{lock_};
-        if (phase_ == phase::open && begin_ == end_ && now - progress_ >= quiet) {
-            linger_ = echoed_ > stopped_at; // it was in the middle of something: its last
-                                            // bytes may be on the way
-            finish();
-        }
-    }
-    // [/quiet]
-
-    void close_now() {
-        const std::lock_guard lock{lock_};
-        close();
-    }
-    // [/look]
-
-private:
-    // [finish]
     void finish() {
-        phase_ = phase::finishing;
-        if (!::CancelIoEx(reinterpret_cast<HANDLE>(socket_.get()), &receive_)) {
-            const DWORD code = ::GetLastError();
-            if (code != ERROR_NOT_FOUND) { // 1168: it has just ended by itself; its packet
-                                           // is on the way
-                iocp::report(code, "CancelIoEx");
+        step([&] { finishing_ = true; });
+    }
+    void abort() {
+        step([&] { reset(); });
+    }
+
+    // [deadline]
+    // For the sweep: the lock, if it is free and the connection is not closed.
+    std::unique_lock<std::mutex> try_lock() {
+        std::unique_lock lock{lock_, std::try_to_lock};
+        if (lock && closed_) {
+            lock.unlock();
+        }
+        return lock;
+    }
+
+    // [look_after]
+    // For whoever holds the lock. True when the client was reset because time is up.
+    bool look_after(const deadlines& with) {
+        const bool at_rest = !handling_ && outgoing_ == nullptr;
+        const auto silent_for = with.now - progress_;
+        if (with.out_of_time) {
+            reset();
+            return true;
+        }
+        if (said_all_) { // what was sent a moment ago may still be on its way
+            const bool in_talk = with.stopping && echoed_ > with.stopped_at;
+            if (!in_talk && with.now - said_all_at_ >= linger) {
                 close();
             }
+        } else if (with.stopping && at_rest && silent_for >= quiet) {
+            finishing_ = true;
+            advance();
+        } else if (with.idle_limit.count() > 0 && !handling_ &&
+                   silent_for >= with.idle_limit) {
+            if (at_rest) {
+                finishing_ = true;
+                advance();
+            } else {
+                reset(); // it does not take what we send
+            }
         }
-        // Still lent: receive_ and the inbox. CancelIoEx has asked, the packet answers.
+        return false;
     }
-    // [/finish]
+    // [/look_after]
 
+    // Nobody is inside a call on the socket: such calls are made under the lock. What is in
+    // flight comes back all the same, as a failure.
     void close() {
-        phase_ = phase::closed;
-        iocp::cancel_and_close(
-            socket_); // nobody is inside a call on it: such calls are made under the lock
+        closed_ = true;
+        iocp::cancel_and_close(socket_);
     }
 
-    // [move_on]
-    void move_on() {
-        if (begin_ == end_ && waiting_ > 0) { // the outbox is empty: the two change places
-            std::swap(inbox_, outbox_);
-            begin_ = 0;
-            end_ = std::exchange(waiting_, 0);
+    // [reset]
+    // Linger on, for 0 seconds: the system forgets what it has still to send.
+    void reset() {
+        const LINGER hard{1, 0};
+        if (!closed_ && ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER,
+                                     reinterpret_cast<const char*>(&hard),
+                                     sizeof hard) == SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "setsockopt SO_LINGER");
         }
-        if (phase_ != phase::closed && !send_.in_flight && begin_ < end_) {
+        close();
+    }
+    // [/reset]
+    // [/deadline]
+
+protected:
+    // What a policy is told, without the lock and one thing at a time. The block is the
+    // policy's until it is sent or the function returns. The next receive waits for that,
+    // so a policy is never overtaken; and it waits for a block, so a client that does not
+    // read stops its own sending.
+    virtual void on_received(block& data) noexcept = 0;
+    virtual void on_end() noexcept = 0; // the client has said all
+    // [/policy]
+
+private:
+    // [own_operation]
+    struct own_operation final : operation {
+        own_operation(connection& c, void (connection::*what)(result) noexcept)
+            : owner{c}, then{what} {}
+        void complete(result ended) noexcept override { (owner.*then)(ended); }
+
+        connection& owner;
+        void (connection::*const then)(result) noexcept;
+        bool busy = false; // lent, or its end is being handled
+    };
+    // [/own_operation]
+
+    // [step]
+    // Every change is made here, and here is the one place where a connection ends: closed,
+    // and the last of its operations is back. Before that the kernel may still write to it;
+    // after that no packet can lead to it.
+    template <class Change>
+    void step(Change change) {
+        std::unique_lock lock{lock_};
+        change();
+        advance();
+        const bool last = closed_ && !receive_.busy && !send_.busy;
+        lock.unlock();
+        if (last) {
+            const std::unique_ptr<connection> mine{this};
+            // back: the connection
+        }
+    }
+    // [/step]
+
+    // [received]
+    void received(result ended) noexcept {
+        if (is_good(ended, "WSARecv")) { // receive_ is still busy: it holds the connection
+            handling_ = true;
+            if (said_all_) {
+                discarded_ += ended.bytes;
+            } else if (ended.bytes > 0) {
+                filling_->begin = 0;
+                filling_->end = ended.bytes;
+                on_received(*filling_);
+            } else {
+                on_end();
+            }
+        }
+        step([&] {
+            receive_.busy = false;
+            handling_ = false;
+            input_over_ = ended.bytes == 0;
+            if (filling_ != nullptr) { // the policy has not sent it
+                keep(*filling_);
+            }
+        });
+    }
+    // [/received]
+
+    // [sent]
+    void sent(result ended) noexcept {
+        const bool good = is_good(ended, "WSASend");
+        step([&] {
+            send_.busy = false;
+            echoed_ = progress_;
+            outgoing_->begin += ended.bytes; // all of it, or, for all we know, a part
+            if (good && outgoing_->begin == outgoing_->end) {
+                keep(*std::exchange(outgoing_, outgoing_->next));
+            }
+        });
+    }
+
+    bool is_good(result ended, const char* call) noexcept {
+        const std::lock_guard lock{lock_};
+        if (!closed_ && ended.error != ERROR_SUCCESS) { // this client is lost
+            iocp::report(ended.error, call);
+            close();
+        }
+        progress_ = clock_type::now();
+        return !closed_; // what is left of a closed connection does not matter
+    }
+    // [/sent]
+
+    // [advance]
+    // Whatever has changed, the question is the same: what can be done now?
+    void advance() {
+        if (!closed_ && !send_.busy && outgoing_ != nullptr) {
             submit_send();
         }
-        const bool over = input_over_ || phase_ == phase::finishing;
-        if (phase_ != phase::closed && over && begin_ == end_ && !receive_.in_flight) {
-            say_goodbye();
-        }
-        if ((phase_ == phase::open || phase_ == phase::lingering) && !receive_.in_flight &&
-            waiting_ == 0 && !input_over_) {
+        if (!closed_ && !receive_.busy && !input_over_ && spare_ != nullptr) {
             submit_receive();
         }
-    }
-    // [/move_on]
-
-    // [goodbye]
-    // Closing a socket that has unread input resets the connection, and a reset may destroy
-    // echo that the client has not read yet. So: say that we send no more, read until the
-    // client leaves, close.
-    void say_goodbye() {
-        if (phase_ != phase::lingering &&
-            ::shutdown(socket_.get(), SD_SEND) == SOCKET_ERROR) {
-            iocp::report(::WSAGetLastError(), "shutdown");
+        if (!closed_ && finishing_ && outgoing_ == nullptr && !said_all_) {
+            say_all();
         }
-        if (linger_ && !input_over_) {
-            phase_ = phase::lingering;
-        } else {
+        if (!closed_ && said_all_ && (input_over_ || discarded_ > most_discarded)) {
             close();
         }
     }
-    // [/goodbye]
+    // [/advance]
 
-    // [submit_receive]
+    // [say_all]
+    // Every send is back, and this is our last word. The receive stays in flight: to close
+    // a socket that has unread input resets the connection, and a reset may destroy echo
+    // that the client has not read yet. So we wait for the client to close.
+    void say_all() {
+        if (::shutdown(socket_.get(), SD_SEND) == SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "shutdown");
+        }
+        said_all_ = true;
+        said_all_at_ = clock_type::now();
+    }
+    // [/say_all]
+
+    // [submit]
     void submit_receive() {
-        receive_.clear();
-        WSABUF room{buffer_size, inbox_};
+        filling_ = std::exchange(spare_, spare_->next);
+        filling_->next = nullptr;
+        WSABUF room{block::size, filling_->bytes};
         DWORD flags = 0;
-        // lent: receive_, the inbox -> kernel until the packet is dequeued
-        after_submit(
+        receive_.lend();
+        // lent: receive_, *filling_ -> kernel until the packet is dequeued
+        check_submitted(
             receive_,
             ::WSARecv(socket_.get(), &room, 1, nullptr, &flags, &receive_, nullptr),
             "WSARecv");
     }
-    // [/submit_receive]
 
     void submit_send() {
-        send_.clear();
-        WSABUF rest{end_ - begin_, outbox_ + begin_};
-        // lent: send_, the outbox -> kernel until the packet is dequeued
-        after_submit(send_, ::WSASend(socket_.get(), &rest, 1, nullptr, 0, &send_, nullptr),
-                     "WSASend");
+        WSABUF rest{outgoing_->end - outgoing_->begin, outgoing_->bytes + outgoing_->begin};
+        send_.lend();
+        // lent: send_, *outgoing_ -> kernel until the packet is dequeued
+        check_submitted(send_,
+                        ::WSASend(socket_.get(), &rest, 1, nullptr, 0, &send_, nullptr),
+                        "WSASend");
     }
 
-    // [after_submit]
-    void after_submit(connection_operation& operation, int returned, const char* call) {
+    // The packet may have been dequeued already, but its worker waits for the lock that we
+    // hold. So, unlike in chapter 09, the connection may still be touched here.
+    void check_submitted(own_operation& one, int returned, const char* call) {
         const int code = returned == 0 ? 0 : ::WSAGetLastError();
-        if (code == 0 || code == WSA_IO_PENDING) {
-            operation.in_flight = true;
-            ++in_flight_;
-            return;
+        one.busy = code == 0 || code == WSA_IO_PENDING;
+        if (!one.busy) {
+            one.take_back();
+            // back: the operation and its block: at once
+            iocp::report(code, call);
+            close();
         }
-        // back: operation and its buffer: at once
-        iocp::report(code, call);
-        close();
     }
-    // [/after_submit]
+    // [/submit]
+
+    void keep(block& data) {
+        data.next = spare_;
+        spare_ = &data;
+        if (filling_ == &data) {
+            filling_ = nullptr;
+        }
+    }
 
     // [state]
-    static constexpr ULONG buffer_size = 8 * 1024;
-
     iocp::unique_socket socket_;
-    iocp::live_set<connection>& siblings_;
-    std::mutex lock_; // of all below and of every call on the socket: workers and the main
-                      // thread meet here
-    connection_operation receive_{kind::receive, *this};
-    connection_operation send_{kind::send, *this};
-    char buffers_[2][buffer_size];
-    char* inbox_ = buffers_[0];  // lent to the receive
-    char* outbox_ = buffers_[1]; // lent to the send
-    ULONG waiting_ = 0;          // bytes in the inbox, received while the outbox was busy
-    ULONG begin_ = 0;            // still to be sent: outbox_[begin_, end_)
-    ULONG end_ = 0;
-    int in_flight_ = 0;
+    live_list<connection>& live_;
+    std::mutex lock_; // of all below and of every call on the socket
+    own_operation receive_{*this, &connection::received};
+    own_operation send_{*this, &connection::sent};
+    block blocks_[2];
+    block* spare_ = nullptr;    // blocks that nobody uses
+    block* filling_ = nullptr;  // lent to the receive, then the policy's
+    block* outgoing_ = nullptr; // to be sent, in order; the first is lent to the send
+    std::atomic<bool> handling_{false}; // the policy is at work
     bool input_over_ = false;
-    bool linger_ = false;
-    phase phase_ = phase::open;
-    clock_type::time_point progress_ =
-        clock_type::now();            // when bytes moved last, in either direction
-    clock_type::time_point echoed_{}; // when a send ended last
+    bool finishing_ = false;            // no more is taken to be sent
+    std::atomic<bool> said_all_{false}; // SD_SEND: what comes now is thrown away
+    bool closed_ = false;
+    ULONG discarded_ = 0;
+    clock_type::time_point progress_ = clock_type::now(); // when bytes moved last
+    clock_type::time_point echoed_{};                     // when a send ended last
+    clock_type::time_point said_all_at_{};
+    live_list<connection>::place place_{};
     // [/state]
 };

@@ -2,6 +2,7 @@
 // Chapter 13, first file: a connection with two of the three switches, skip mode and
 // zero-byte receives.
 
+#include "common/accept_pool.hpp"
 #include "common/error.hpp"
 #include "common/live_set.hpp"
 #include "common/operation.hpp"

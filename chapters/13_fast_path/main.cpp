@@ -107,10 +107,10 @@ public:
             const iocp::packet packet = iocp::dequeue(port_, retry_ms);
             if (packet.overlapped != nullptr) {
                 dispatch(static_cast<iocp::typed_operation*>(packet.overlapped), packet);
-            } else if (packet.code == ERROR_SUCCESS) {
+            } else if (packet.ended.error == ERROR_SUCCESS) {
                 return; // the packet that stops a worker
-            } else if (packet.code != WAIT_TIMEOUT) {
-                iocp::report(packet.code, "GetQueuedCompletionStatus");
+            } else if (packet.ended.error != WAIT_TIMEOUT) {
+                iocp::report(packet.ended.error, "GetQueuedCompletionStatus");
                 return;
             }
             accepts_.top_up();
@@ -172,8 +172,7 @@ public:
 
     // [pass_on]
     void pass_on_stop() {
-        while (
-            !::PostQueuedCompletionStatus(port_.get(), 0, iocp::stop_worker_key, nullptr)) {
+        while (!::PostQueuedCompletionStatus(port_.get(), 0, 0, nullptr)) {
             iocp::report(::GetLastError(), "PostQueuedCompletionStatus");
             ::Sleep(
                 100); // short of memory for a packet; without it a worker would never end
@@ -190,7 +189,7 @@ public:
         while (accepts_.armed() > 0 || live_.size() > 0) {
             const iocp::packet packet = iocp::dequeue(port_, INFINITE);
             if (packet.overlapped == nullptr) {
-                iocp::report(packet.code, "GetQueuedCompletionStatus");
+                iocp::report(packet.ended.error, "GetQueuedCompletionStatus");
                 return; // without the port nothing can come back: what is lent stays lent
             }
             dispatch(static_cast<iocp::typed_operation*>(packet.overlapped), packet);
@@ -203,12 +202,12 @@ private:
     void dispatch(iocp::typed_operation* operation, const iocp::packet& packet) {
         switch (operation->what) {
         case kind::accept:
-            accepted(static_cast<iocp::accept_operation*>(operation), packet.code);
+            accepted(static_cast<iocp::accept_operation*>(operation), packet.ended.error);
             break;
         case kind::receive:
         case kind::send:
             connection::completed(*static_cast<connection_operation*>(operation),
-                                  packet.bytes, packet.code);
+                                  packet.ended.bytes, packet.ended.error);
             break;
         }
     }
@@ -281,9 +280,8 @@ int main(int argc, char** argv) {
         iocp::start_listening(listener.get(), where);
 
         server s{std::move(listener), where.family(), accepts, settings};
-        iocp::worker_pool pool;
-        pool.start(s.port(), workers,
-                   [&] { batch ? s.work_in_batches(workers) : s.work(); });
+        const iocp::worker_pool pool{
+            s.port(), workers, [&] { batch ? s.work_in_batches(workers) : s.work(); }};
         while (!stop.wait(idle_s == 0 ? INFINITE : static_cast<DWORD>(tick.count()))) {
             s.let_idle_go(std::chrono::seconds{idle_s});
         }

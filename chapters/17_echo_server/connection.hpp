@@ -8,6 +8,7 @@
 #include "settings.hpp"
 #include "worker.hpp"
 
+#include "common/accept_pool.hpp"
 #include "common/live_set.hpp"
 #include "common/operation.hpp"
 #include "common/unique.hpp"

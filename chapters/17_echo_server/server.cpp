@@ -26,9 +26,15 @@ server::server(iocp::unique_socket listener, int family, const settings& how, le
 }
 
 void server::start_workers() {
-    threads_ = std::make_unique<iocp::worker_pool>();
-    for (worker& w : workers_) {
-        threads_->start(w.port(), 1, [&w] { w.run(); });
+    if (how_.port_per_worker) {
+        for (worker& w : workers_) {
+            threads_.push_back(
+                std::make_unique<iocp::worker_pool>(w.port(), 1, [&w] { w.run(); }));
+        }
+    } else { // any of them may take the stop packet of another: one pool posts them all
+             // first
+        threads_.push_back(std::make_unique<iocp::worker_pool>(
+            ports_.front(), how_.workers, [this] { workers_[next_worker_++].run(); }));
     }
 }
 // [/start]

@@ -46,9 +46,11 @@ private:
     iocp::live_set<connection> live_;
     std::unique_ptr<acceptor> acceptor_;
     std::atomic<std::size_t> next_port_{0};
+    std::atomic<std::size_t> next_worker_{0};
     std::atomic<bool> tick_posted_{false};
     std::atomic<bool> stopping_{false};
     std::atomic<bool> out_of_time_{false};
-    clock_type::time_point stopped_at_{};        // written before stopping_
-    std::unique_ptr<iocp::worker_pool> threads_; // last: they use all of the above
+    clock_type::time_point stopped_at_{}; // written before stopping_
+    std::vector<std::unique_ptr<iocp::worker_pool>>
+        threads_; // last: they use all of the above
 };

@@ -25,7 +25,7 @@ void server::shut_down() {
 
 // [drain]
 server::~server() {
-    threads_.reset(); // one packet for each worker, and all are joined: from here on there
+    threads_.clear(); // one packet for each worker, and all are joined: from here on there
                       // is only this thread
     acceptor_->stop();
     acceptor_->close();

@@ -36,14 +36,14 @@ bool worker::step(DWORD wait_ms) {
 // [take_one]
 bool worker::take_one(DWORD wait_ms) {
     const iocp::packet packet = iocp::dequeue(port_, wait_ms);
-    if (packet.overlapped == nullptr && packet.code != ERROR_SUCCESS) {
-        if (packet.code != WAIT_TIMEOUT) {
-            iocp::report(packet.code, "GetQueuedCompletionStatus");
+    if (packet.overlapped == nullptr && packet.ended.error != ERROR_SUCCESS) {
+        if (packet.ended.error != WAIT_TIMEOUT) {
+            iocp::report(packet.ended.error, "GetQueuedCompletionStatus");
         }
-        return packet.code == WAIT_TIMEOUT;
+        return packet.ended.error == WAIT_TIMEOUT;
     }
     handle({static_cast<iocp::typed_operation*>(packet.overlapped), packet.key,
-            packet.bytes, packet.code, true});
+            packet.ended.bytes, packet.ended.error, true});
     return true;
 }
 // [/take_one]
@@ -97,7 +97,7 @@ void worker::told_to_stop() {
         return;
     }
     // A batch may hold the packet of another worker, too: it goes back.
-    while (!::PostQueuedCompletionStatus(port_.get(), 0, iocp::stop_worker_key, nullptr)) {
+    while (!::PostQueuedCompletionStatus(port_.get(), 0, 0, nullptr)) {
         iocp::report(::GetLastError(), "PostQueuedCompletionStatus");
         ::Sleep(100); // short of memory for a packet; without it a worker would never end
     }

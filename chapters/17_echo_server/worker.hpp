@@ -2,6 +2,7 @@
 // Chapter 17, worker: takes packets from a port, one by one or in batches, and hands each
 // to what it belongs to.
 
+#include "common/accept_pool.hpp"
 #include "common/operation.hpp"
 #include "common/unique.hpp"
 
@@ -15,7 +16,7 @@ enum completion_key : ULONG_PTR {
     listener_key = 1,
     client_key = 2,
     tick_key = 3
-}; // and iocp::stop_worker_key
+}; // and 0, of the packets that stop a worker
 
 // [completion]
 // One operation that has ended.

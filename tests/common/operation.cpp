@@ -39,9 +39,9 @@ TEST_CASE("an operation goes through a port and comes back as itself") {
     REQUIRE(::PostQueuedCompletionStatus(port.get(), 7, 99, lent));
     const iocp::packet packet = iocp::dequeue(port, 5000);
     REQUIRE(packet.overlapped == lent);
-    CHECK(packet.bytes == 7);
+    CHECK(packet.ended.bytes == 7);
     CHECK(packet.key == 99);
-    CHECK(packet.code == ERROR_SUCCESS);
+    CHECK(packet.ended.error == ERROR_SUCCESS);
     CHECK(iocp::take_back<counted>(packet.overlapped)->payload == 42);
     CHECK(alive == 0);
 }
@@ -65,7 +65,7 @@ TEST_CASE("an empty port says that the wait timed out") {
     const iocp::unique_handle port = iocp::make_port(0);
     const iocp::packet packet = iocp::dequeue(port, 0);
     CHECK(packet.overlapped == nullptr);
-    CHECK(packet.code == WAIT_TIMEOUT);
+    CHECK(packet.ended.error == WAIT_TIMEOUT);
 }
 
 TEST_CASE("only a handle can be tied to a port") {

@@ -74,13 +74,13 @@ struct connected_pair {
 TEST_CASE("a receive that has nothing to receive is pending and its packet comes later") {
     connected_pair pair;
     REQUIRE(pair.receive() == WSA_IO_PENDING);
-    CHECK(iocp::dequeue(pair.port, absence_ms).code == WAIT_TIMEOUT);
+    CHECK(iocp::dequeue(pair.port, absence_ms).ended.error == WAIT_TIMEOUT);
     pair.say("late");
     const iocp::packet packet = iocp::dequeue(pair.port, deadline_ms);
     CHECK(packet.overlapped == &pair.overlapped);
-    CHECK(packet.code == ERROR_SUCCESS);
+    CHECK(packet.ended.error == ERROR_SUCCESS);
     CHECK(packet.key == 7);
-    CHECK(std::string(pair.buffer, packet.bytes) == "late");
+    CHECK(std::string(pair.buffer, packet.ended.bytes) == "late");
 }
 
 TEST_CASE("a receive that succeeds at once queues its packet all the same") {
@@ -89,7 +89,7 @@ TEST_CASE("a receive that succeeds at once queues its packet all the same") {
     REQUIRE(pair.receive() == 0);
     const iocp::packet packet = iocp::dequeue(pair.port, deadline_ms);
     CHECK(packet.overlapped == &pair.overlapped);
-    CHECK(packet.bytes == 5);
+    CHECK(packet.ended.bytes == 5);
 }
 
 TEST_CASE("in skip mode a receive that succeeds at once queues no packet") {
@@ -99,7 +99,7 @@ TEST_CASE("in skip mode a receive that succeeds at once queues no packet") {
     DWORD bytes = 0;
     REQUIRE(pair.receive(&bytes) == 0);
     CHECK(bytes == 5);
-    CHECK(iocp::dequeue(pair.port, absence_ms).code == WAIT_TIMEOUT);
+    CHECK(iocp::dequeue(pair.port, absence_ms).ended.error == WAIT_TIMEOUT);
     // One that was pending brings a packet, in this mode too.
     REQUIRE(pair.receive() == WSA_IO_PENDING);
     pair.say("late");
@@ -112,7 +112,7 @@ TEST_CASE("a submit that fails at once queues no packet") {
     WSABUF word{5, pair.buffer};
     REQUIRE(::WSASend(pair.ours.get(), &word, 1, nullptr, 0, &pair.overlapped, nullptr) == SOCKET_ERROR);
     CHECK(::WSAGetLastError() == WSAESHUTDOWN);
-    CHECK(iocp::dequeue(pair.port, absence_ms).code == WAIT_TIMEOUT);
+    CHECK(iocp::dequeue(pair.port, absence_ms).ended.error == WAIT_TIMEOUT);
 }
 
 TEST_CASE("a failed operation is not a failed port") {
@@ -121,7 +121,7 @@ TEST_CASE("a failed operation is not a failed port") {
     pair.reset_theirs();
     const iocp::packet packet = iocp::dequeue(pair.port, deadline_ms);
     CHECK(packet.overlapped == &pair.overlapped);
-    CHECK(packet.code == ERROR_NETNAME_DELETED); // the port speaks Win32: 64
+    CHECK(packet.ended.error == ERROR_NETNAME_DELETED); // the port speaks Win32: 64
     DWORD bytes = 0;
     DWORD flags = 0;
     CHECK_FALSE(::WSAGetOverlappedResult(pair.ours.get(), &pair.overlapped, &bytes, FALSE, &flags));
@@ -137,7 +137,7 @@ TEST_CASE("a cancelled receive comes back as 995 and a second cancel finds nothi
     REQUIRE(::CancelIoEx(handle, &pair.overlapped));
     const iocp::packet packet = iocp::dequeue(pair.port, deadline_ms);
     CHECK(packet.overlapped == &pair.overlapped);
-    CHECK(packet.code == ERROR_OPERATION_ABORTED);
+    CHECK(packet.ended.error == ERROR_OPERATION_ABORTED);
     REQUIRE_FALSE(::CancelIoEx(handle, &pair.overlapped));
     CHECK(::GetLastError() == ERROR_NOT_FOUND);
 }
@@ -148,7 +148,7 @@ TEST_CASE("closing a socket brings its receive back as a failure") {
     iocp::cancel_and_close(pair.ours);
     const iocp::packet packet = iocp::dequeue(pair.port, deadline_ms);
     CHECK(packet.overlapped == &pair.overlapped);
-    CHECK(packet.code != ERROR_SUCCESS);
+    CHECK(packet.ended.error != ERROR_SUCCESS);
 }
 
 TEST_CASE("a receive of zero bytes ends when there is something and leaves it there") {
@@ -157,13 +157,13 @@ TEST_CASE("a receive of zero bytes ends when there is something and leaves it th
     DWORD flags = 0;
     REQUIRE(::WSARecv(pair.ours.get(), &nothing, 1, nullptr, &flags, &pair.overlapped, nullptr) == SOCKET_ERROR);
     REQUIRE(::WSAGetLastError() == WSA_IO_PENDING);
-    CHECK(iocp::dequeue(pair.port, absence_ms).code == WAIT_TIMEOUT);
+    CHECK(iocp::dequeue(pair.port, absence_ms).ended.error == WAIT_TIMEOUT);
     pair.say("here");
     const iocp::packet probe = iocp::dequeue(pair.port, deadline_ms);
     CHECK(probe.overlapped == &pair.overlapped);
-    CHECK(probe.bytes == 0);
+    CHECK(probe.ended.bytes == 0);
     REQUIRE(pair.receive() == 0);
-    CHECK(iocp::dequeue(pair.port, deadline_ms).bytes == 4);
+    CHECK(iocp::dequeue(pair.port, deadline_ms).ended.bytes == 4);
 }
 
 TEST_CASE("a wait on a port that is closed meanwhile ends without an operation") {

@@ -70,7 +70,7 @@ std::vector<ULONG_PTR> who_is_woken(DWORD settle_ms) {
         ::Sleep(settle_ms);
         post(work, work_key);
         const iocp::packet report = iocp::dequeue(reports, deadline_ms);
-        REQUIRE(report.code == ERROR_SUCCESS);
+        REQUIRE(report.ended.error == ERROR_SUCCESS);
         woken.push_back(report.key);
     }
     return woken;

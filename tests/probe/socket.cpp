@@ -131,7 +131,7 @@ std::string codes_of_both(connected_pair& pair, DWORD milliseconds) {
         if (!packet.overlapped) {
             break;
         }
-        (packet.overlapped == &pair.send ? send : receive) = std::to_string(packet.code);
+        (packet.overlapped == &pair.send ? send : receive) = std::to_string(packet.ended.error);
     }
     return "send " + send + " and receive " + receive;
 }
@@ -216,7 +216,7 @@ TEST_CASE("how a receive ends when its socket is closed") {
     pair.ours.reset(); // and no cancel before it
     const iocp::packet packet = pair.dequeue(deadline_ms);
     REQUIRE(packet.overlapped == &pair.receive);
-    probe::compare({"a receive whose socket is closed ends with", "995", "676", "676"}, std::to_string(packet.code));
+    probe::compare({"a receive whose socket is closed ends with", "995", "676", "676"}, std::to_string(packet.ended.error));
 }
 
 TEST_CASE("whether closing a socket ends a send that is stuck and a receive beside it") {
@@ -252,7 +252,7 @@ TEST_CASE("what an accepted socket can do without SO_UPDATE_ACCEPT_CONTEXT") {
     acceptor acceptor;
     REQUIRE(acceptor.submit(room_for_ipv4) == WSA_IO_PENDING);
     const iocp::unique_socket client = connected_to(acceptor.listener);
-    REQUIRE(acceptor.result().code == ERROR_SUCCESS);
+    REQUIRE(acceptor.result().ended.error == ERROR_SUCCESS);
     sockaddr_storage address{};
     int length = sizeof address;
     std::string codes =
@@ -272,7 +272,7 @@ TEST_CASE("whether AcceptEx takes less room for an address than it documents") {
     std::string outcome = "refused with " + std::to_string(acceptor.submit(24));
     if (acceptor.in_flight) {
         const iocp::unique_socket client = connected_to(acceptor.listener);
-        const DWORD code = acceptor.result().code;
+        const DWORD code = acceptor.result().ended.error;
         outcome = code == ERROR_SUCCESS ? "accepted" : "ended with " + std::to_string(code);
     }
     probe::compare({"AcceptEx with 24 bytes for each address", "at least 32", "accepted", "accepted"}, outcome);
@@ -296,7 +296,7 @@ TEST_CASE("how an accept ends whose client has reset before it") {
         DWORD flags = 0;
         const BOOL good =
             ::WSAGetOverlappedResult(acceptor.listener.get(), &acceptor.overlapped, &bytes, FALSE, &flags);
-        return std::to_string(packet.code) + " (Winsock: " + std::to_string(good ? 0 : ::WSAGetLastError()) + ")";
+        return std::to_string(packet.ended.error) + " (Winsock: " + std::to_string(good ? 0 : ::WSAGetLastError()) + ")";
     };
     probe::compare(
         {"an accept whose client has reset before it ends with", "64 (Winsock: 10054)", "59 (Winsock: 10057)", ""},
@@ -325,7 +325,7 @@ TEST_CASE("whether WSAGetOverlappedResult minds the wrong socket") {
     connected_pair pair;
     REQUIRE(pair.submit_receive() == WSA_IO_PENDING);
     REQUIRE(::send(pair.theirs.get(), "word", 4, 0) == 4);
-    REQUIRE(pair.dequeue(deadline_ms).code == ERROR_SUCCESS);
+    REQUIRE(pair.dequeue(deadline_ms).ended.error == ERROR_SUCCESS);
     const iocp::unique_socket other = iocp::overlapped_socket(AF_INET);
     DWORD bytes = 0;
     DWORD flags = 0;
@@ -384,7 +384,7 @@ TEST_CASE("whether a receive ends when the thread that has submitted it exits") 
         const iocp::packet packet = pair.dequeue(absence_ms);
         probe::compare(
             {"a receive on a port whose thread has exited", "still in flight", "still in flight", "still in flight"},
-            packet.overlapped ? std::to_string(packet.code) : "still in flight");
+            packet.overlapped ? std::to_string(packet.ended.error) : "still in flight");
     }
 }
 

@@ -94,7 +94,7 @@ iocp::unique_handle port_of(const pair& sockets) {
 OVERLAPPED* dequeue(const iocp::unique_handle& port) {
     const iocp::packet packet = iocp::dequeue(port, patience_ms);
     if (packet.overlapped == nullptr) {
-        iocp::fail(packet.code, "GetQueuedCompletionStatus");
+        iocp::fail(packet.ended.error, "GetQueuedCompletionStatus");
     }
     return packet.overlapped;
 }
