@@ -10,6 +10,15 @@ function(add_chapter name)
     set_target_properties(${name}_watched PROPERTIES LINKER_LANGUAGE CXX EXCLUDE_FROM_ALL ON) # tests ask for it
 endfunction()
 
+# add_faulty(name)
+# The objects of a program once more, linked so that a test can make its calls fail (tests/faults): target NAME_faulty,
+# for tests only.
+function(add_faulty name)
+    add_executable(${name}_faulty $<TARGET_OBJECTS:${name}>)
+    target_link_libraries(${name}_faulty PRIVATE iocp_common iocp_faults)
+    set_target_properties(${name}_faulty PROPERTIES LINKER_LANGUAGE CXX EXCLUDE_FROM_ALL ON)
+endfunction()
+
 # add_discovered_tests(target LABEL label)
 # Each doctest case of the target becomes a test of CTest, named `label: case`, with the label, or, from TEST_SUITE("long"),
 # with label-long.
@@ -40,8 +49,9 @@ function(add_chapter_tests name)
     if(NOT number STREQUAL "00")
         target_link_libraries(${name}_tests PRIVATE server_cases)
     endif()
-    # The tests start these two, which the linker knows nothing of.
-    add_dependencies(${name}_tests ${name} ctrl_c)
+    add_faulty(${name})
+    # The tests start these, which the linker knows nothing of.
+    add_dependencies(${name}_tests ${name} ${name}_faulty ctrl_c)
     add_discovered_tests(${name}_tests LABEL chapter${number})
     if(NOT WATCH_TESTS)
         return()

@@ -15,9 +15,9 @@ namespace support {
 
 namespace {
 
-std::wstring server_command_line(const std::vector<std::wstring>& arguments) {
+std::wstring server_command_line(const std::filesystem::path& program, const std::vector<std::wstring>& arguments) {
     const options& options = the_options();
-    std::vector<std::wstring> words{options.ctrl_c.wstring(), options.program.wstring(), L"--port", L"0"};
+    std::vector<std::wstring> words{options.ctrl_c.wstring(), program.wstring(), L"--port", L"0"};
     words.insert(words.end(), arguments.begin(), arguments.end());
     words.insert(words.end(), options.extra_arguments.begin(), options.extra_arguments.end());
     return quoted(words);
@@ -53,8 +53,22 @@ std::unique_ptr<child> start_helper(const std::wstring& command_line, deadline u
 
 } // namespace
 
+variable_for_children::variable_for_children(const char* name, const std::string& value) : name_(name) {
+    if (!::SetEnvironmentVariableA(name, value.c_str())) {
+        throw failure("SetEnvironmentVariableA", ::GetLastError());
+    }
+}
+
+variable_for_children::~variable_for_children() {
+    ::SetEnvironmentVariableA(name_, nullptr);
+}
+
 finished_program run_to_end(const std::vector<std::wstring>& arguments) {
-    std::vector<std::wstring> words{the_options().program.wstring()};
+    return run_to_end(the_options().program, arguments);
+}
+
+finished_program run_to_end(const std::filesystem::path& path, const std::vector<std::wstring>& arguments) {
+    std::vector<std::wstring> words{path.wstring()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     child program(quoted(words), 0);
     const std::optional<DWORD> status = program.wait(deadline());
@@ -68,8 +82,17 @@ finished_program run_to_end(const std::vector<std::wstring>& arguments) {
 }
 
 server::server(const std::vector<std::wstring>& arguments) {
+    start(the_options().program, arguments);
+}
+
+server::server(const std::filesystem::path& program, const std::vector<std::wstring>& arguments,
+               const variable_for_children&) {
+    start(program, arguments);
+}
+
+void server::start(const std::filesystem::path& program, const std::vector<std::wstring>& arguments) {
     const deadline until;
-    helper_ = start_helper(server_command_line(arguments), until);
+    helper_ = start_helper(server_command_line(program, arguments), until);
     const std::optional<std::string> pid = helper_->out().line(helper_line, until);
     const std::optional<std::string> first = helper_->out().line(first_server_line, until);
     if (!pid || !pid->starts_with(pid_start) || !first || !first->starts_with(listening_start)) {
@@ -111,6 +134,10 @@ std::string server::err() const {
 
 std::optional<std::string> server::line_beginning(std::string_view start) const {
     return helper_->out().line_beginning(start, deadline());
+}
+
+std::optional<std::string> server::error_beginning(std::string_view start) const {
+    return helper_->err().line_beginning(start, deadline());
 }
 
 std::size_t server::memory() const {

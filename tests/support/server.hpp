@@ -3,6 +3,7 @@
 #include "tests/support/child.hpp"
 #include "tests/support/endpoint.hpp"
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,8 +18,23 @@ struct finished_program {
     std::string err;
 };
 
+/// A variable in the environment of this process, for the processes that are made while this object lives.
+class variable_for_children {
+public:
+    variable_for_children(const char* name, const std::string& value);
+    ~variable_for_children();
+    variable_for_children(const variable_for_children&) = delete;
+    variable_for_children& operator=(const variable_for_children&) = delete;
+
+private:
+    const char* name_;
+};
+
 /// Runs the chapter's program with exactly these arguments until it ends by itself. A failure when it does not.
 finished_program run_to_end(const std::vector<std::wstring>& arguments);
+
+/// The same for any program.
+finished_program run_to_end(const std::filesystem::path& program, const std::vector<std::wstring>& arguments);
 
 /// The chapter's server, started with `--port 0` on a port that the system chose, and ended with this object.
 ///
@@ -49,6 +65,9 @@ public:
     /// Waits until it writes a line that begins so. \return that line; nothing when none comes
     std::optional<std::string> line_beginning(std::string_view start) const;
 
+    /// The same for its standard error.
+    std::optional<std::string> error_beginning(std::string_view start) const;
+
     /// Memory that it holds for itself, in bytes (the commit charge, also counting what is paged out).
     std::size_t memory() const;
 
@@ -58,7 +77,17 @@ public:
     /// How many threads it has.
     std::size_t threads() const;
 
+protected:
+    /// \param program another one than the chapter's
+    /// \param environment lives until the program has been made
+    server(const std::filesystem::path& program, const std::vector<std::wstring>& arguments,
+           const variable_for_children& environment);
+
+    DWORD process_id() const { return process_id_; }
+
 private:
+    void start(const std::filesystem::path& program, const std::vector<std::wstring>& arguments);
+
     std::unique_ptr<child> helper_;
     DWORD process_id_ = 0;
     HANDLE process_ = nullptr;
