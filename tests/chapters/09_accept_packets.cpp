@@ -9,7 +9,8 @@
 
 using namespace support;
 
-constinit const chapter_info support::chapter{.number = 9, .name = "09_accept_packets", .repairs_the_listing = true};
+constinit const chapter_info support::chapter{
+    .number = 9, .name = "09_accept_packets", .repairs_the_listing = true, .engine = true};
 
 TEST_CASE("two hundred clients at once each get their own bytes in order") {
     server running;

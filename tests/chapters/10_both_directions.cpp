@@ -12,7 +12,7 @@
 using namespace support;
 
 constinit const chapter_info support::chapter{
-    .number = 10, .name = "10_both_directions", .repairs_the_listing = true};
+    .number = 10, .name = "10_both_directions", .repairs_the_listing = true, .engine = true};
 
 TEST_CASE("two hundred clients at once each get their own bytes in order") {
     server running;

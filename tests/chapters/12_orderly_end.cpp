@@ -9,7 +9,8 @@
 
 using namespace support;
 
-constinit const chapter_info support::chapter{.number = 12, .name = "12_orderly_end", .finishes_echoes = true};
+constinit const chapter_info support::chapter{
+    .number = 12, .name = "12_orderly_end", .finishes_echoes = true, .engine = true};
 
 TEST_CASE("two hundred clients at once each get their own bytes in order") {
     server running;

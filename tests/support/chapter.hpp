@@ -12,6 +12,7 @@ struct chapter_info {
     bool handles_ctrl_c = true;       ///< false for 01, which the system ends
     bool finishes_echoes = false;     ///< true from 10 on: Ctrl+C waits up to `--grace` seconds for clients
     bool repairs_the_listing = false; ///< true for 08, 09 and 12: the cases of listing_defects.cpp run
+    bool engine = false;              ///< true from 09 to 12: the cases of engine_faults.cpp run
     std::size_t client_limit = 0;     ///< 62 for 04, 05 and 06: the cases of handle_limit.cpp run
 };
 

@@ -1,0 +1,113 @@
+// What the servers from chapter 09 on do when calls fail that should not: chapter_info::engine tells them apart.
+
+#include "tests/support/cases.hpp"
+#include "tests/support/chapter.hpp"
+#include "tests/support/faulty_server.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+
+using namespace support;
+
+namespace {
+
+std::size_t lines(const std::string& text) {
+    return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+
+} // namespace
+
+TEST_SUITE_BEGIN("faults");
+
+TEST_CASE("a lack of sockets for accepts is told in one line and the clock tries again" *
+          doctest::skip(!chapter.engine)) {
+    if (has_no_faults()) {
+        return;
+    }
+    faulty_server running("WSASocketW:10024:1-@", {L"--accepts", L"2"});
+    check_serves(running); // now both accepts are in flight
+    running.switch_on();
+    client first(running.where()); // the accepts that were in flight still serve
+    REQUIRE(first.exchange("hello") == "hello");
+    client second(running.where());
+    REQUIRE(second.exchange("hello") == "hello");
+    client waiting(running.where());
+    running.wait_for_faults(3); // two packets and a second later the clock
+    CHECK_MESSAGE(running.faults() < 50, "it tried ", running.faults(), " times: a hot loop");
+    CHECK_MESSAGE(lines(running.err()) == 1, running.err());
+    running.switch_off();
+    CHECK(waiting.exchange("at last") == "at last");
+    check_serves(running);
+    check_stops(running);
+}
+
+TEST_CASE("AcceptEx that fails at once is tried again by the clock" * doctest::skip(!chapter.engine)) {
+    if (has_no_faults()) {
+        return;
+    }
+    faulty_server running("AcceptEx:10055:1-@", {L"--accepts", L"2"});
+    check_serves(running); // now both accepts are in flight
+    running.switch_on();
+    client(running.where()).close();
+    client(running.where()).close();
+    running.wait_for_faults(3);
+    CHECK_MESSAGE(lines(running.err()) == 1, running.err());
+    running.switch_off();
+    check_serves(running);
+    check_stops(running);
+}
+
+TEST_CASE("a receive or a send that fails at once costs its client and no other" * doctest::skip(!chapter.engine)) {
+    if (has_no_faults()) {
+        return;
+    }
+    for (const char* rule : {"WSARecv:10055:3-6@", "WSASend:10055:1-4@"}) {
+        faulty_server running(rule);
+        client other(running.where());
+        REQUIRE(other.exchange("hello") == "hello");
+        running.switch_on();
+        for (int i = 0; i < 12 && running.faults() < 4; ++i) {
+            client one(running.where());
+            one.send_all("hello");
+            one.shutdown_send(); // with its echo or without: its stream ends
+            one.receive_until_end();
+        }
+        running.switch_off();
+        CHECK(running.faults() == 4);
+        CHECK(other.exchange("still here") == "still here");
+        check_serves(running);
+        check_stops(running);
+    }
+}
+
+TEST_CASE("a lack of memory for a client costs that client" * doctest::skip(!chapter.engine)) {
+    if (has_no_faults()) {
+        return;
+    }
+    faulty_server running("new:1024:1-3@"); // a connection is larger than that
+    client other(running.where());
+    REQUIRE(other.exchange("hello") == "hello");
+    running.switch_on();
+    for (int i = 0; i < 3; ++i) {
+        client one(running.where());
+        CHECK(one.receive_until_end().bytes.empty());
+    }
+    running.switch_off();
+    CHECK(running.faults() == 3);
+    CHECK(other.exchange("still here") == "still here");
+    check_serves(running);
+    check_stops(running);
+}
+
+TEST_CASE("with fewer threads than were asked for the server serves" * doctest::skip(!chapter.engine)) {
+    if (has_no_faults()) {
+        return;
+    }
+    faulty_server running("thread:11:3-4", {L"--workers", L"4"});
+    check_serves(running);
+    check_stops(running);
+}
+
+TEST_SUITE_END();
