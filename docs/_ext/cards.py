@@ -82,6 +82,8 @@ def resolve_links(app, doctree, docname):
     for link in doctree.findall(nodes.reference):
         if "book_page" in link:
             link["refuri"] = app.builder.get_relative_uri(docname, link["book_page"])
+            if "book_anchor" in link:
+                link["refuri"] += "#" + link["book_anchor"]
 
 
 def chapter_link(env, number, folder):

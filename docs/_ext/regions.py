@@ -1,4 +1,4 @@
-"""region: a named part of a compiled file. changes: what became of named regions from one chapter to the next."""
+"""region: a named part of a compiled file, with the lines marked that are new in its chapter. changes: what became of named regions from one chapter to the next."""
 
 import difflib
 import html
@@ -11,28 +11,107 @@ from pygments.token import STANDARD_TYPES
 from sphinx.directives.code import container_wrapper
 from sphinx.util.docutils import SphinxDirective
 
+import news
 import sources
 
 
+class code_block(nodes.literal_block):
+    """Lines of a file: `path`, `first` (the number of the first line) or `numbers` (of each), `new` (the numbers of those
+    that are new in this chapter), `anchored` (is it the whole file, with numbers and anchors)."""
+
+
+def shown_code(path, lines, new, anchored=False):
+    """`lines`: (number, text)."""
+    text = "".join(line + "\n" for _, line in lines)
+    return code_block(text, text, path=path, numbers=[number for number, _ in lines], new=sorted(new), anchored=anchored,
+                      language="cpp", xml_space="preserve")
+
+
+def note_what_it_shows(env, path):
+    for each in (path, "chapters/ladder.csv", *news.compared_files(path)):
+        env.note_dependency(str(sources.ROOT / each))
+
+
+def whole_program(env, path, number):
+    """The path, as a link to the line in the page that shows the whole program."""
+    page, literal = sources.page_of(path), nodes.literal("", path)
+    if page not in env.found_docs:
+        return literal
+    name = path.rpartition("/")[2]
+    return nodes.reference("", "", literal, internal=True, refuri="", book_page=page, book_anchor=f"{name}-L{number}",
+                           reftitle=f"the whole program, at line {number}")
+
+
+def captioned(env, path, lines, new, *said):
+    """A piece of code under a caption that names its file and links to it."""
+    wrapper = nodes.container("", literal_block=True, classes=["literal-block-wrapper", "region-wrapper"])
+    wrapper += nodes.caption("", "", whole_program(env, path, lines[0][0]), *said)
+    wrapper += shown_code(path, lines, new)
+    return wrapper
+
+
 class Region(SphinxDirective):
-    """.. region:: chapters/07_completion_port/main.cpp worker"""
+    """.. region:: chapters/07_completion_port/main.cpp worker, with :plain: to mark no line as new"""
 
     required_arguments = 2
-    option_spec = {"name": directives.unchanged, "class": directives.class_option}
+    option_spec = {"name": directives.unchanged, "plain": directives.flag}
 
     def run(self):
         path, name = self.arguments
-        self.env.note_dependency(str(sources.ROOT / path))
+        note_what_it_shows(self.env, path)
         try:
-            text = sources.region(path, name)
+            lines = sources.numbered_region(path, name)
         except sources.Mistake as mistake:
             raise self.error(f"region: {mistake}")
-        block = nodes.literal_block(text, text, language="cpp", classes=["region"])
-        self.set_source_info(block)
-        wrapper = container_wrapper(self, block, f"``{path}``, region ``{name}``")
-        wrapper["classes"].append("region-wrapper")
+        if not lines:
+            raise self.error(f"region: {path}: [{name}] is empty")
+        new = set() if "plain" in self.options else news.new_lines(path)
+        wrapper = captioned(self.env, path, lines, new, nodes.Text(", region "), nodes.literal("", name))
+        self.set_source_info(wrapper)
+        self.set_source_info(wrapper[-1])
         self.add_name(wrapper)
         return [wrapper]
+
+
+LOCAL = re.compile(r'"([\w./]+)"')
+
+
+def include_link(node, text):
+    """Where the name of a header in a whole program leads: the header in full."""
+    found = LOCAL.fullmatch(text)
+    if not found:
+        return None
+    beside = f"{node['path'].rpartition('/')[0]}/{found[1]}"
+    return node.get("links", {}).get(beside) or node.get("links", {}).get(found[1])
+
+
+def visit_code_html(self, node):
+    chapter = re.match(r"chapters/(\d\d)_", node["path"])
+    title = f"new in chapter {chapter[1]}" if chapter else "new"
+    new, inside, out = set(node["new"]), False, []
+    name = node["path"].rpartition("/")[2]
+    text = node.astext()
+    for number, line, tokens in zip(node["numbers"], text.split("\n"), token_lines(text)):
+        if (number in new) != inside:
+            inside = not inside
+            out.append(f'<ins title="{title}">' if inside else "</ins>")
+        parts = []
+        for kind, part in tokens:
+            link = include_link(node, part) if node["anchored"] else None
+            parts.append(f'<a href="{html.escape(link)}">{span(kind, part)}</a>' if link else span(kind, part))
+        if node["anchored"]:
+            anchor = f"{name}-L{number}"
+            css = "line marker" if sources.MARKER.match(line) else "line"
+            out.append(f'<span class="{css}" id="{anchor}"><a class="linenos" href="#{anchor}" data-line="{number}" '
+                       f'tabindex="-1" aria-label="line {number}"></a>{"".join(parts)}\n</span>')
+        else:
+            out.append(f'<span class="line">{"".join(parts)}\n</span>')
+    if inside:
+        out.append("</ins>")
+    css = " ".join(["highlight-cpp", "notranslate", "code", *(["compared"] if new else []),
+                    *(["numbered"] if node["anchored"] else [])])
+    self.body.append(f'<div class="{css}"><div class="highlight"><pre tabindex="0">{"".join(out)}</pre></div></div>\n')
+    raise nodes.SkipNode
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------
@@ -189,6 +268,7 @@ def visit_text(self, node):
 
 
 def setup(app):
+    app.add_node(code_block, html=(visit_code_html, None))
     app.add_node(changes_block, html=(visit_html, None), text=(visit_text, None))
     app.add_directive("region", Region)
     app.add_directive("changes", Changes)

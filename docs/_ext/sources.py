@@ -31,8 +31,9 @@ def folders(root=ROOT):
 MARKER = re.compile(r"^\s*// \[(?P<end>/?)(?P<name>[a-z][A-Za-z0-9_]*)\]\s*$")
 
 
-def regions(path, root=ROOT):
-    """All named regions of a file, in order: name to text, dedented, without the marker lines of inner regions."""
+def region_lines(path, root=ROOT):
+    """All named regions of a file, in order: name to its lines, (number in the file, text), dedented, without the marker
+    lines of inner regions."""
     try:
         lines = (root / path).read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -42,7 +43,7 @@ def regions(path, root=ROOT):
         marker = MARKER.match(line)
         if not marker:
             for name in opened:
-                found[name].append(line)
+                found[name].append((number, line))
         elif not marker["end"]:
             if marker["name"] in found:
                 raise Mistake(f"{path}:{number}: a second region [{marker['name']}]")
@@ -54,14 +55,100 @@ def regions(path, root=ROOT):
             raise Mistake(f"{path}:{number}: [/{marker['name']}] ends no region that is open here")
     if opened:
         raise Mistake(f"{path}: region [{opened[-1]}] has no end")
-    return {name: textwrap.dedent("\n".join(text)).strip("\n") + "\n" for name, text in found.items()}
+    return {name: trimmed(lines) for name, lines in found.items()}
 
 
-def region(path, name, root=ROOT):
-    found = regions(path, root)
+def trimmed(lines):
+    """Numbered lines, dedented, without empty ones at both ends."""
+    while lines and not lines[-1][1].strip():
+        lines = lines[:-1]
+    while lines and not lines[0][1].strip():
+        lines = lines[1:]
+    texts = textwrap.dedent("\n".join(text for _, text in lines)).split("\n")
+    return [(number, text) for (number, _), text in zip(lines, texts)]
+
+
+def regions(path, root=ROOT):
+    """All named regions of a file, in order: name to text."""
+    return {name: "".join(text + "\n" for _, text in lines) for name, lines in region_lines(path, root).items()}
+
+
+def numbered_region(path, name, root=ROOT):
+    found = region_lines(path, root)
     if name not in found:
         raise Mistake(f"{path} has no region [{name}]; it has {', '.join(found) or 'none'}")
     return found[name]
+
+
+def region(path, name, root=ROOT):
+    return "".join(text + "\n" for _, text in numbered_region(path, name, root))
+
+
+# --- whole programs ---------------------------------------------------------------------------------------------------
+
+LOCAL_INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+SHOWN = re.compile(r"^\s*\.\. region::\s+(\S+)\s", re.M)
+WRONG_PROGRAMS = "tests/watch/programs"
+
+
+def reading_order(folder, root=ROOT):
+    """The sources of a program: those that its CMakeLists.txt names, each followed by what it includes of its folder;
+    main.cpp first. Then what is left."""
+    here = root / folder
+    there = sorted(path.name for path in here.glob("*.[ch]pp"))
+    build = here / "CMakeLists.txt"
+    named = re.findall(r"\b[\w.]+\.[ch]pp\b", build.read_text(encoding="utf-8")) if build.exists() else []
+    order = []
+
+    def add(names):
+        names = [name for name in dict.fromkeys(names) if name in there and name not in order]
+        order.extend(names)
+        for name in names:
+            add(LOCAL_INCLUDE.findall((here / name).read_text(encoding="utf-8")))
+
+    add(["main.cpp"])
+    for name in named:
+        add([name])
+    add(there)
+    return [f"{folder}/{name}" for name in order]
+
+
+def page_of(path):
+    """The page (its name, without an extension) that shows a source file as a whole."""
+    parts = Path(path).parts
+    if parts[0] == "chapters":
+        return f"programs/{parts[1]}"
+    if parts[0] == "encores":
+        return f"programs/encores/{parts[1]}"
+    return f"programs/{Path(path).with_suffix('').as_posix()}"
+
+
+def program_pages(root=ROOT):
+    """The pages that show whole programs and whole headers: their names to their files, in reading order. All chapters,
+    encores, files of common/ and wrong programs have one, and so has what else a page shows a region of."""
+    found = {}
+    for group in ("chapters", "encores"):
+        for folder in sorted((root / group).glob("*/")) if (root / group).exists() else []:
+            files = reading_order(f"{group}/{folder.name}", root)
+            if files:
+                found[page_of(files[0])] = files
+    others = {path.relative_to(root).as_posix() for pattern in ("common/*.[ch]pp", f"{WRONG_PROGRAMS}/*.[ch]pp")
+              for path in root.glob(pattern)}
+    for page in root.glob("docs/**/*.rst"):
+        others |= {path for path in SHOWN.findall(page.read_text(encoding="utf-8")) if (root / path).is_file()}
+    for path in sorted(others):
+        if page_of(path) not in found:
+            base = Path(path).with_suffix("")
+            found[page_of(path)] = [f"{base.as_posix()}{end}" for end in (".hpp", ".cpp") if (root / f"{base}{end}").exists()]
+    return found
+
+
+def chapter_before(path, root=ROOT):
+    """The folder of the chapter before that of a file of chapters/, or none."""
+    parts = Path(path).parts
+    known = [f"chapters/{folder}" for folder in folders(root).values()]
+    here = "/".join(parts[:2])
+    return known[known.index(here) - 1] if here in known[1:] else None
 
 
 # --- C++ --------------------------------------------------------------------------------------------------------------
