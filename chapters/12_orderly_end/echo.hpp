@@ -4,6 +4,7 @@
 
 #include "connection.hpp"
 
+// [echo]
 class echo final : public connection {
 public:
     using connection::connection;
@@ -12,3 +13,4 @@ private:
     void on_received(block& data) noexcept override { send(data); }
     void on_end() noexcept override { finish(); }
 };
+// [/echo]

@@ -44,3 +44,17 @@ TEST_CASE("a thousand clients are connected at once and each is served") {
     }
     check_stops(running);
 }
+
+TEST_CASE("with one accept sixty clients one after the other do not wait for the clock") {
+    if (needs_more_than_a_port("--accepts")) {
+        return;
+    }
+    server running({L"--accepts", L"1"});
+    const deadline until; // the clock tries once a second: sixty clients would be three times as long
+    for (int i = 0; i < 60; ++i) {
+        client one(running.where());
+        REQUIRE(one.exchange("hello") == "hello");
+        REQUIRE_MESSAGE(!until.passed(), "after ", i + 1, " clients: each of them waited for the clock");
+    }
+    check_stops(running);
+}
