@@ -1,0 +1,13 @@
+// On paper everything that is folded is open. (Browsers that know ::details-content need this not: book.css.)
+window.addEventListener("beforeprint", () => {
+    for (const folded of document.querySelectorAll("details:not([open])")) {
+        folded.open = true;
+        folded.dataset.closedAgain = "";
+    }
+});
+window.addEventListener("afterprint", () => {
+    for (const folded of document.querySelectorAll("details[data-closed-again]")) {
+        folded.open = false;
+        delete folded.dataset.closedAgain;
+    }
+});
