@@ -222,13 +222,13 @@ def is_skipped(condition, info):
 
 def check_files(root=ROOT):
     """All files with cases; the book depends on them."""
-    return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"), *root.glob("tests/probe/*.cpp"),
+    return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"), *root.glob("tests/policies/*.cpp"), *root.glob("tests/probe/*.cpp"),
                    *root.glob("tests/watch/**/*.cpp"), *root.glob("tests/support/*.cpp"),
                    root / "tests/support/chapter.hpp"])
 
 
 def checks(root=ROOT):
-    """All checks: "07" (or "common", "probe", "watch") to a list of (name, file, is it long), in the order of the
+    """All checks: "07" (or "common", "policies", "probe", "watch") to a list of (name, file, is it long), in the order of the
     sources."""
     shared = [(path, cases(path)) for path in sorted(root.glob("tests/support/*.cpp"))]
     found = {}
@@ -238,9 +238,9 @@ def checks(root=ROOT):
             continue
         info = chapter_info(own, root)
         found[number] = [(name, str(path.relative_to(root)), suite == "long")
-                         for path, listed in [(own, cases(own)), *shared]
+                         for path, listed in [(own, cases(own)), *(shared if number != "00" else [])]
                          for name, suite, skip in listed if not is_skipped(skip, info)]
-    for group in ("common", "probe", "watch"):
+    for group in ("common", "policies", "probe", "watch"):
         found[group] = [(name, str(path.relative_to(root)), suite == "long")
                         for path in sorted(root.glob(f"tests/{group}/**/*.cpp")) for name, suite, _ in cases(path)]
     return found
