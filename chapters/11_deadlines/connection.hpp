@@ -223,6 +223,7 @@ private:
                         "WSASend");
     }
 
+    // [check_submitted]
     // The packet may have been dequeued already, but its worker waits for the lock that we
     // hold. So, unlike in chapter 09, the connection may still be touched here.
     void check_submitted(own_operation& one, int returned, const char* call) {
@@ -234,6 +235,7 @@ private:
             close();
         }
     }
+    // [/check_submitted]
     // [/submit]
 
     void keep(block& data) {
