@@ -31,8 +31,8 @@ echo The verbs:
 echo   tutorial run [NN] [-- ARGS]       builds and starts chapter NN, or the full server, on 127.0.0.1:6000
 echo   tutorial talk [--port N]          a small client: what you type goes out, what comes back is shown
 echo   tutorial test [NN] [--all]        builds and runs the tests, or those of chapter NN; --all adds the long ones
-echo   tutorial check NN PROGRAM.exe [-- ARGS]
-echo                                     runs chapter NN's checks against your own server
+echo   tutorial check NN PROGRAM.exe [--has LIST] [-- ARGS]
+echo                                     runs chapter NN's checks against your own server. It says what else could be run
 echo   tutorial watch NN^|PROGRAM.exe [OPTIONS] [-- ARGS]
 echo                                     runs chapter NN, or an x64 program of your own, and tells what it does with Winsock
 echo                                     and ports; options: --strict, --quiet, --only socket=N, --trace FILE
@@ -56,7 +56,19 @@ shift
 call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
 call :build %name%
 if errorlevel 1 exit /b 1
-call rem A row of the table of wrong programs.
+call rem Adds a word to has, the list of what a reader's own server has. The row of the title is no such word.
+:has_word
+for /f "eol=# tokens=1 delims=," %%a in (tests\has.csv) do if "%%a"=="%1" if not "%1"=="word" goto has_known
+if not defined bad_word echo tutorial: --has does not know %1. Its words are in tests\has.csv 1>&2
+set "bad_word=%1"
+exit /b 2
+:has_known
+if defined bad_word exit /b 2
+if defined has set "has=%has%,%1"
+if not defined has set "has=%1"
+exit /b 0
+
+rem A row of the table of wrong programs.
 :wrong_program
 set "name=%1"
 set "number=%2"
@@ -133,16 +145,38 @@ popd
 if not exist "%program%" goto check_missing
 shift
 shift
+set "has="
+set "bad_word="
+:check_word
 if "%~1"=="" goto check_build
-if not "%~1"=="--" goto check_unknown
+if "%~1"=="--" goto check_build
+if not "%~1"=="--has" goto check_unknown
+shift
+rem grace,workers comes here as two words, unless it was in quotation marks.
+:check_has
+set "list=%~1"
+if "%list%"=="" goto check_has_end
+if "%list:~0,1%"=="-" goto check_has_end
+for %%w in (%list%) do call :has_word %%w
+if errorlevel 1 exit /b 2
+shift
+goto check_has
+:check_has_end
+if not defined has goto check_no_list
+goto check_word
 :check_build
 call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
 call :build %name%_tests
 if errorlevel 1 exit /b 1
-"build\%preset%\bin\%name%_tests.exe" --test-suite-exclude=long --program "%program%"%arguments%
+set "has_option="
+if defined has set "has_option= --has %has%"
+"build\%preset%\bin\%name%_tests.exe" --test-suite-exclude=long --program "%program%"%has_option%%arguments%
 exit /b %errorlevel%
 :check_usage
-echo tutorial: check takes a chapter and a program: check NN PROGRAM.exe [-- ARGS] 1>&2
+echo tutorial: check takes a chapter and a program: check NN PROGRAM.exe [--has LIST] [-- ARGS] 1>&2
+exit /b 2
+:check_no_list
+echo tutorial: check needs a list after --has: words with commas between them 1>&2
 exit /b 2
 :check_missing
 echo tutorial: there is no program %program% 1>&2

@@ -177,7 +177,8 @@ CASE = re.compile(
     r"\bTEST_SUITE_BEGIN\(\s*(?P<begin>\"[^\"]*\")\s*\)"
     r"|\b(?P<end>TEST_SUITE_END)\("
     r"|\bTEST_CASE\(\s*(?P<name>\"(?:\\.|[^\"\\])*\"(?:\s*\"(?:\\.|[^\"\\])*\")*)"
-    r"(?:\s*\*\s*doctest::skip\((?P<skip>(?:[^()]|\([^()]*\))*)\))?\s*\)")
+    r"(?:\s*\*\s*doctest::skip\((?P<skip>(?:[^()]|\([^()]*\))*)\))?"
+    r"(?:\s*\*\s*needs\w*\((?:\"[^\"]*\")?\))?\s*\)")
 
 
 def cases(path):

@@ -12,18 +12,18 @@ constinit const chapter_info support::chapter{.number = 1, .name = "01_blocking_
 TEST_CASE("the second client waits until the first one leaves and then gets all that it sent") {
     server running;
     client first(running.where());
-    REQUIRE(first.exchange("first") == "first");
+    require_same(first.exchange("first"), "first");
     client second(running.where());
     client third(running.where());
     second.send_all("second");
     third.send_all("third");
     REQUIRE(second.hears_nothing_for(quiet));
     first.close();
-    CHECK(second.receive_exactly(6) == "second");
+    check_same(second.receive_exactly(6), "second");
     // The queue is served in order, one at a time.
     REQUIRE(third.hears_nothing_for(quiet));
     second.close();
-    CHECK(third.receive_exactly(5) == "third");
+    check_same(third.receive_exactly(5), "third");
     third.close();
     check_stops(running);
 }

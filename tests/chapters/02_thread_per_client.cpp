@@ -2,7 +2,7 @@
 
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
-#include "tests/support/options.hpp"
+#include "tests/support/needs.hpp"
 #include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
@@ -17,33 +17,27 @@ TEST_CASE("fifty clients at once each get their own echo") {
     check_stops(running);
 }
 
-TEST_CASE("every client costs a thread") {
-    if (needs_more_than_a_port("this chapter's way of making threads")) {
-        return;
-    }
+TEST_CASE("every client costs a thread" * needs("threads")) {
     server running;
     const std::size_t before = running.threads();
     std::vector<client> clients;
     for (int i = 0; i < 20; ++i) {
         clients.emplace_back(running.where());
-        REQUIRE(clients.back().exchange("hello") == "hello");
+        require_same(clients.back().exchange("hello"), "hello");
     }
     CHECK(running.threads() == before + 20);
     check_stops(running);
 }
 
-TEST_CASE("Ctrl+C ends the threads of silent clients too") {
-    if (needs_more_than_a_port("a Ctrl+C that ends it")) {
-        return;
-    }
+TEST_CASE("Ctrl+C ends the threads of silent clients too" * needs("ctrl-c")) {
     server running;
     std::vector<client> silent;
     for (int i = 0; i < 20; ++i) {
         silent.emplace_back(running.where());
-        REQUIRE(silent.back().exchange("hello") == "hello");
+        require_same(silent.back().exchange("hello"), "hello");
     }
     check_stops(running);
     for (client& one : silent) {
-        CHECK(one.receive_until_end().bytes.empty());
+        check_same(one.receive_until_end().bytes, "");
     }
 }

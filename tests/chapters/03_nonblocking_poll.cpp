@@ -3,7 +3,7 @@
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
 #include "tests/support/flood.hpp"
-#include "tests/support/options.hpp"
+#include "tests/support/needs.hpp"
 #include "tests/support/pattern.hpp"
 #include "tests/support/swarm.hpp"
 
@@ -19,17 +19,14 @@ TEST_CASE("a hundred clients at once each get their own echo") {
     check_stops(running);
 }
 
-TEST_CASE("clients cost no threads") {
-    if (needs_more_than_a_port("this chapter's one thread")) {
-        return;
-    }
+TEST_CASE("clients cost no threads" * needs("threads")) {
     server running;
     check_serves(running);
     const std::size_t before = running.threads();
     std::vector<client> clients;
     for (int i = 0; i < 20; ++i) {
         clients.emplace_back(running.where());
-        REQUIRE(clients.back().exchange("hello") == "hello");
+        require_same(clients.back().exchange("hello"), "hello");
     }
     CHECK(running.threads() == before);
     check_stops(running);
@@ -40,9 +37,9 @@ TEST_CASE("sends that take less than they were given lose nothing") {
     // Read little at a time while much is on the way: the server's socket is full again and again, and takes what fits.
     client slow(running.where(), small_buffer);
     const std::string sent = pattern(12'000'000); // more than a socket of the system holds
-    CHECK_MESSAGE(slow.exchange(sent, 1500) == sent, "the echo came back changed");
+    check_same(slow.exchange(sent, 1500), sent);
     slow.shutdown_send();
-    CHECK(slow.receive_until_end().how == ending::orderly);
+    check_orderly(slow.receive_until_end());
     check_stops(running);
 }
 
@@ -51,6 +48,6 @@ TEST_CASE("busy clients do not starve a quiet one") {
     const flood busy(running.where(), 8);
     client quiet_one(running.where());
     for (int i = 0; i < 20; ++i) {
-        REQUIRE(quiet_one.exchange("my turn") == "my turn");
+        require_same(quiet_one.exchange("my turn"), "my turn");
     }
 }

@@ -3,7 +3,7 @@
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
 #include "tests/support/flood.hpp"
-#include "tests/support/options.hpp"
+#include "tests/support/needs.hpp"
 #include "tests/support/pattern.hpp"
 #include "tests/support/swarm.hpp"
 
@@ -13,10 +13,7 @@ using namespace support;
 
 constinit const chapter_info support::chapter{.number = 6, .name = "06_accept_ex", .client_limit = 62};
 
-TEST_CASE("a client that is accepted is named with its own address") {
-    if (needs_more_than_a_port("the line about who was accepted")) {
-        return;
-    }
+TEST_CASE("a client that is accepted is named with its own address" * needs("accepted-line")) {
     server running;
     client first(running.where());
     client second(running.where());
@@ -25,10 +22,7 @@ TEST_CASE("a client that is accepted is named with its own address") {
     check_stops(running);
 }
 
-TEST_CASE("with first data a silent client holds up the others until it speaks") {
-    if (needs_more_than_a_port("--first-data")) {
-        return;
-    }
+TEST_CASE("with first data a silent client holds up the others until it speaks" * needs("first-data")) {
     server running({L"--first-data"});
     client silent(running.where());
     client second(running.where());
@@ -37,53 +31,44 @@ TEST_CASE("with first data a silent client holds up the others until it speaks")
     third.send_all("third");
     REQUIRE(second.hears_nothing_for(quiet));
     REQUIRE(third.hears_nothing_for(quiet));
-    CHECK(silent.exchange("sorry") == "sorry");
-    CHECK(second.receive_exactly(6) == "second");
-    CHECK(third.receive_exactly(5) == "third");
+    check_same(silent.exchange("sorry"), "sorry");
+    check_same(second.receive_exactly(6), "second");
+    check_same(third.receive_exactly(5), "third");
     check_stops(running);
 }
 
-TEST_CASE("with first data a silent client that leaves sets the others free") {
-    if (needs_more_than_a_port("--first-data")) {
-        return;
-    }
+TEST_CASE("with first data a silent client that leaves sets the others free" * needs("first-data")) {
     server running({L"--first-data"});
     client silent(running.where());
     client second(running.where());
     second.send_all("second");
     REQUIRE(second.hears_nothing_for(quiet));
     silent.close();
-    CHECK(second.receive_exactly(6) == "second");
+    check_same(second.receive_exactly(6), "second");
     check_stops(running);
 }
 
-TEST_CASE("with first data and patience the silent client is ended and the others are served") {
-    if (needs_more_than_a_port("--first-data and --patience")) {
-        return;
-    }
+TEST_CASE("with first data and patience the silent client is ended and the others are served" * needs("first-data")) {
     server running({L"--first-data", L"--patience", L"3"});
     client silent(running.where());
     client second(running.where());
     second.send_all("second");
     REQUIRE(second.hears_nothing_for(quiet));
-    CHECK(second.receive_exactly(6) == "second");
-    CHECK(silent.receive_until_end().bytes.empty());
+    check_same(second.receive_exactly(6), "second");
+    check_same(silent.receive_until_end().bytes, "");
     // A client that has spoken is no longer under that clock.
     CHECK(second.hears_nothing_for(3500ms));
-    CHECK(second.exchange("still here") == "still here");
+    check_same(second.exchange("still here"), "still here");
     check_stops(running);
 }
 
-TEST_CASE("with first data the first message comes back whole whatever its size") {
-    if (needs_more_than_a_port("--first-data")) {
-        return;
-    }
+TEST_CASE("with first data the first message comes back whole whatever its size" * needs("first-data")) {
     server running({L"--first-data"});
     for (const std::size_t size : {1U, 976U, 1024U, 4096U, 4097U, 100'000U}) {
         client one(running.where());
         const std::string first = pattern(size, size);
         INFO(size, " bytes");
-        REQUIRE(one.exchange(first) == first);
+        require_same(one.exchange(first), first);
     }
     echo_at_once(running.where(), 40, 5000);
     check_stops(running);

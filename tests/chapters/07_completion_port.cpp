@@ -2,7 +2,7 @@
 
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
-#include "tests/support/options.hpp"
+#include "tests/support/needs.hpp"
 #include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
@@ -20,22 +20,19 @@ TEST_CASE("more clients than a wait for events can take are served at once") {
 TEST_CASE("what is in flight at the end comes back before the server ends") {
     server running;
     client silent(running.where());
-    REQUIRE(silent.exchange("hello") == "hello");
+    require_same(silent.exchange("hello"), "hello");
     client unread(running.where(), small_buffer);
-    REQUIRE(unread.fill(more_than_fits) < more_than_fits);
+    fill_the_way(unread);
     // A receive and a send are in flight. The server waits for both of their packets.
     check_stops(running);
 }
 
-TEST_CASE("a client that resets costs itself and one line on stderr") {
-    if (needs_more_than_a_port("a line on stderr for a failed operation")) {
-        return;
-    }
+TEST_CASE("a client that resets costs itself and one line on stderr" * needs("error-line")) {
     server running;
     client one(running.where());
-    REQUIRE(one.exchange("hello") == "hello");
+    require_same(one.exchange("hello"), "hello");
     one.reset();
     check_serves(running);
     check_stops(running);
-    CHECK(running.err().starts_with("WSARecv: "));
+    check_contains(running.err(), "WSARecv", "its stderr");
 }

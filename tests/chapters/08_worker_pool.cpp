@@ -2,7 +2,7 @@
 
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
-#include "tests/support/options.hpp"
+#include "tests/support/needs.hpp"
 #include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
@@ -13,10 +13,7 @@ using namespace support;
 
 constinit const chapter_info support::chapter{.number = 8, .name = "08_worker_pool", .repairs_the_listing = true};
 
-TEST_CASE("with any number of workers each client gets its own bytes in order") {
-    if (needs_more_than_a_port("--workers")) {
-        return;
-    }
+TEST_CASE("with any number of workers each client gets its own bytes in order" * needs("workers")) {
     for (const wchar_t* workers : {L"1", L"2", L"8"}) {
         server running({L"--workers", workers});
         echo_at_once(running.where(), 60, 20'000);
@@ -24,10 +21,7 @@ TEST_CASE("with any number of workers each client gets its own bytes in order") 
     }
 }
 
-TEST_CASE("a worker more is a thread more") {
-    if (needs_more_than_a_port("--workers")) {
-        return;
-    }
+TEST_CASE("a worker more is a thread more" * needs("workers")) {
     server with_one({L"--workers", L"1"});
     server with_nine({L"--workers", L"9"});
     check_serves(with_one);
@@ -37,10 +31,7 @@ TEST_CASE("a worker more is a thread more") {
     check_stops(with_nine);
 }
 
-TEST_CASE("without being told there are as many workers as processors") {
-    if (needs_more_than_a_port("--workers")) {
-        return;
-    }
+TEST_CASE("without being told there are as many workers as processors" * needs("threads,workers")) {
     server told({L"--workers", std::to_wstring(std::thread::hardware_concurrency())});
     server untold;
     check_serves(told);
@@ -50,10 +41,7 @@ TEST_CASE("without being told there are as many workers as processors") {
     check_stops(untold);
 }
 
-TEST_CASE("Ctrl+C ends each worker while all of them are busy") {
-    if (needs_more_than_a_port("a Ctrl+C that ends it")) {
-        return;
-    }
+TEST_CASE("Ctrl+C ends each worker while all of them are busy" * needs("ctrl-c,workers")) {
     server running({L"--workers", L"4"});
     std::vector<client> unread;
     for (int i = 0; i < 6; ++i) {

@@ -2,7 +2,6 @@
 
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
-#include "tests/support/options.hpp"
 #include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
@@ -40,7 +39,7 @@ TEST_CASE("a thousand clients are connected at once and each is served") {
         all.emplace_back(running.where());
     }
     for (client& one : all) {
-        REQUIRE(one.exchange("hello") == "hello");
+        require_same(one.exchange("hello"), "hello");
     }
     check_stops(running);
 }

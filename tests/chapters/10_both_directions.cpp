@@ -4,7 +4,7 @@
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
 #include "tests/support/flood.hpp"
-#include "tests/support/options.hpp"
+#include "tests/support/needs.hpp"
 #include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
@@ -35,10 +35,7 @@ TEST_CASE("more clients than accepts in flight connect and reset at once and acc
     check_stops(running);
 }
 
-TEST_CASE("a slow reader stops its own reading and its memory is bounded") {
-    if (needs_more_than_a_port("this chapter's back-pressure")) {
-        return;
-    }
+TEST_CASE("a slow reader stops its own reading and its memory is bounded" * needs("bounded-memory")) {
     server running;
     check_serves(running);
     const std::size_t before = running.memory();
@@ -60,7 +57,7 @@ TEST_CASE("busy clients do not starve a quiet one") {
     const flood busy(running.where(), 8);
     client quiet_one(running.where());
     for (int i = 0; i < 20; ++i) {
-        REQUIRE(quiet_one.exchange("my turn") == "my turn");
+        require_same(quiet_one.exchange("my turn"), "my turn");
     }
 }
 

@@ -2,7 +2,7 @@
 
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
-#include "tests/support/options.hpp"
+#include "tests/support/needs.hpp"
 #include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
@@ -10,7 +10,7 @@
 using namespace support;
 
 constinit const chapter_info support::chapter{
-    .number = 12, .name = "12_orderly_end", .finishes_echoes = true, .engine = true};
+    .number = 12, .name = "12_orderly_end", .lets_idle_go = true, .finishes_echoes = true, .engine = true};
 
 TEST_CASE("two hundred clients at once each get their own bytes in order") {
     server running;
@@ -18,19 +18,13 @@ TEST_CASE("two hundred clients at once each get their own bytes in order") {
     check_stops(running);
 }
 
-TEST_CASE("Ctrl+C without any client ends with nothing in flight") {
-    if (needs_more_than_a_port("the line about what is in flight")) {
-        return;
-    }
+TEST_CASE("Ctrl+C without any client ends with nothing in flight" * needs("ctrl-c,last-line")) {
     server running;
     check_stops(running);
     check_nothing_in_flight(running);
 }
 
-TEST_CASE("Ctrl+C while clients connect and reset ends with nothing in flight") {
-    if (needs_more_than_a_port("the line about what is in flight")) {
-        return;
-    }
+TEST_CASE("Ctrl+C while clients connect and reset ends with nothing in flight" * needs("ctrl-c,last-line")) {
     server running;
     std::vector<client> clients;
     for (int i = 0; i < 30; ++i) {

@@ -3,14 +3,15 @@
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
 #include "tests/support/flood.hpp"
-#include "tests/support/options.hpp"
+#include "tests/support/needs.hpp"
 #include "tests/support/pattern.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace support;
 
-constinit const chapter_info support::chapter{.number = 13, .name = "13_fast_path", .finishes_echoes = true};
+constinit const chapter_info support::chapter{
+    .number = 13, .name = "13_fast_path", .lets_idle_go = true, .finishes_echoes = true};
 
 namespace {
 
@@ -26,16 +27,15 @@ void check_stops_busy_with(std::vector<std::wstring> switches) {
     switches.insert(switches.end(), {L"--grace", L"60"});
     server running(switches);
     client silent(running.where());
-    REQUIRE(silent.exchange("hello") == "hello");
+    require_same(silent.exchange("hello"), "hello");
     client busy(running.where(), small_buffer);
-    const std::size_t sent = busy.fill(more_than_fits);
-    REQUIRE(sent < more_than_fits);
+    const std::size_t sent = fill_the_way(busy);
     running.press_ctrl_c();
-    CHECK(silent.receive_until_end().bytes.empty());
+    check_same(silent.receive_until_end().bytes, "");
     silent.close();
     const rest_of_stream rest = busy.receive_until_end();
     CHECK(rest.bytes.size() == sent);
-    CHECK(rest.how == ending::orderly);
+    check_orderly(rest);
     busy.close();
     check_ends(running);
     check_nothing_in_flight(running);
@@ -44,67 +44,43 @@ void check_stops_busy_with(std::vector<std::wstring> switches) {
 } // namespace
 
 TEST_CASE("without a switch every kind of client is served") {
-    if (needs_more_than_a_port("the line about what is in flight")) {
-        return;
-    }
     check_with({});
 }
 
-TEST_CASE("with --batch every kind of client is served") {
-    if (needs_more_than_a_port("--batch")) {
-        return;
-    }
+TEST_CASE("with --batch every kind of client is served" * needs("switches")) {
     check_with({L"--batch"});
 }
 
-TEST_CASE("with --skip every kind of client is served") {
-    if (needs_more_than_a_port("--skip")) {
-        return;
-    }
+TEST_CASE("with --skip every kind of client is served" * needs("switches")) {
     check_with({L"--skip"});
 }
 
-TEST_CASE("with --zero-byte every kind of client is served") {
-    if (needs_more_than_a_port("--zero-byte")) {
-        return;
-    }
+TEST_CASE("with --zero-byte every kind of client is served" * needs("switches")) {
     check_with({L"--zero-byte"});
 }
 
-TEST_CASE("with all three switches every kind of client is served") {
-    if (needs_more_than_a_port("--batch --skip --zero-byte")) {
-        return;
-    }
+TEST_CASE("with all three switches every kind of client is served" * needs("switches")) {
     check_with({L"--batch", L"--skip", L"--zero-byte"});
 }
 
-TEST_CASE("with each switch Ctrl+C loses nothing of a large echo") {
-    if (needs_more_than_a_port("--batch --skip --zero-byte")) {
-        return;
-    }
+TEST_CASE("with each switch Ctrl+C loses nothing of a large echo" * needs("ctrl-c,grace,switches")) {
     for (const wchar_t* one : {L"--batch", L"--skip", L"--zero-byte"}) {
         check_stops_busy_with({one});
     }
     check_stops_busy_with({L"--batch", L"--skip", L"--zero-byte"});
 }
 
-TEST_CASE("with skip mode and one worker busy clients do not starve a quiet one") {
-    if (needs_more_than_a_port("--skip and --workers")) {
-        return;
-    }
+TEST_CASE("with skip mode and one worker busy clients do not starve a quiet one" * needs("switches,workers")) {
     // What succeeds at once goes on without the port: without a bound the worker would never look at it again.
     server running({L"--skip", L"--workers", L"1"});
     const flood busy(running.where(), 4);
     client quiet_one(running.where());
     for (int i = 0; i < 20; ++i) {
-        REQUIRE(quiet_one.exchange("my turn") == "my turn");
+        require_same(quiet_one.exchange("my turn"), "my turn");
     }
 }
 
-TEST_CASE("with --zero-byte clients that have spoken and are silent hold no buffers") {
-    if (needs_more_than_a_port("--zero-byte")) {
-        return;
-    }
+TEST_CASE("with --zero-byte clients that have spoken and are silent hold no buffers" * needs("switches")) {
     constexpr std::size_t count = 300;
     const std::string word = pattern(8000);
     const auto memory_with = [&](const std::vector<std::wstring>& switches) {
@@ -112,7 +88,7 @@ TEST_CASE("with --zero-byte clients that have spoken and are silent hold no buff
         std::vector<client> silent;
         for (std::size_t i = 0; i < count; ++i) {
             silent.emplace_back(running.where());
-            REQUIRE(silent.back().exchange(word) == word);
+            require_same(silent.back().exchange(word), word);
         }
         const std::size_t bytes = running.memory();
         check_stops(running);

@@ -4,7 +4,7 @@
 #include "tests/support/chapter.hpp"
 #include "tests/support/failure.hpp"
 #include "tests/support/flood.hpp"
-#include "tests/support/options.hpp"
+#include "tests/support/needs.hpp"
 #include "tests/support/pattern.hpp"
 #include "tests/support/swarm.hpp"
 
@@ -13,7 +13,7 @@
 using namespace support;
 
 constinit const chapter_info support::chapter{
-    .number = 17, .name = "17_echo_server", .finishes_echoes = true, .repairs_the_listing = true};
+    .number = 17, .name = "17_echo_server", .lets_idle_go = true, .finishes_echoes = true, .repairs_the_listing = true};
 
 TEST_CASE("every kind of client is served on one server") {
     server running;
@@ -21,44 +21,32 @@ TEST_CASE("every kind of client is served on one server") {
     check_stops(running);
 }
 
-TEST_CASE("without any trick every kind of client is served") {
-    if (needs_more_than_a_port("its switches")) {
-        return;
-    }
+TEST_CASE("without any trick every kind of client is served" * needs("switches")) {
     server running({L"--no-batch", L"--no-skip", L"--no-parking"});
     check_every_kind_of_client(running);
     check_stops(running);
     check_nothing_in_flight(running);
 }
 
-TEST_CASE("a dual-stack listener takes IPv6 clients and IPv4 clients") {
-    if (needs_more_than_a_port("--dual-stack")) {
-        return;
-    }
+TEST_CASE("a dual-stack listener takes IPv6 clients and IPv4 clients" * needs("dual-stack,host")) {
     server running({L"--host", L"::", L"--dual-stack"});
     client six(endpoint{"::1", running.where().port});
     client four(endpoint{"127.0.0.1", running.where().port});
-    CHECK(six.exchange("six") == "six");
-    CHECK(four.exchange("four") == "four");
+    check_same(six.exchange("six"), "six");
+    check_same(four.exchange("four"), "four");
     check_stops(running);
 }
 
-TEST_CASE("without being asked for it an IPv6 listener takes no IPv4 clients") {
-    if (needs_more_than_a_port("--host ::")) {
-        return;
-    }
+TEST_CASE("without being asked for it an IPv6 listener takes no IPv4 clients" * needs("host")) {
     server running({L"--host", L"::"});
     const endpoint four{"127.0.0.1", running.where().port};
     CHECK_THROWS_AS(client{four}, failure);
     client six(endpoint{"::1", running.where().port});
-    CHECK(six.exchange("six") == "six");
+    check_same(six.exchange("six"), "six");
     check_stops(running);
 }
 
-TEST_CASE("what it served is counted in its last line") {
-    if (needs_more_than_a_port("its last line")) {
-        return;
-    }
+TEST_CASE("what it served is counted in its last line" * needs("ctrl-c,last-line")) {
     server running;
     echo_at_once(running.where(), 20, 1000);
     check_stops(running);
@@ -73,10 +61,7 @@ TEST_CASE("two hundred clients at once each get their own bytes in order") {
     check_stops(running);
 }
 
-TEST_CASE("past the limit of connections clients wait and are served when others leave") {
-    if (needs_more_than_a_port("--max-connections")) {
-        return;
-    }
+TEST_CASE("past the limit of connections clients wait and are served when others leave" * needs("limits")) {
     server running({L"--max-connections", L"10"});
     check_limit(running, 10);
     // Everybody has left: the places are free again.
@@ -85,22 +70,16 @@ TEST_CASE("past the limit of connections clients wait and are served when others
     check_nothing_in_flight(running);
 }
 
-TEST_CASE("a limit below the number of accepts holds too") {
-    if (needs_more_than_a_port("--max-connections and --accepts")) {
-        return;
-    }
+TEST_CASE("a limit below the number of accepts holds too" * needs("accepts,limits")) {
     server running({L"--max-connections", L"2", L"--accepts", L"50"});
     check_limit(running, 2);
     check_stops(running);
 }
 
-TEST_CASE("clients that wait past the limit fit into the backlog") {
-    if (needs_more_than_a_port("--max-connections")) {
-        return;
-    }
+TEST_CASE("clients that wait past the limit fit into the backlog" * needs("limits")) {
     server running({L"--max-connections", L"1"});
     client first(running.where());
-    REQUIRE(first.exchange("first") == "first");
+    require_same(first.exchange("first"), "first");
     std::vector<client> waiting;
     for (std::size_t i = 0; i < 20; ++i) {
         waiting.emplace_back(running.where());
@@ -109,30 +88,24 @@ TEST_CASE("clients that wait past the limit fit into the backlog") {
     REQUIRE(waiting.front().hears_nothing_for(quiet));
     first.close();
     for (std::size_t i = 0; i < waiting.size(); ++i) {
-        REQUIRE(waiting[i].receive_exactly(16) == pattern(16, i));
+        require_same(waiting[i].receive_exactly(16), pattern(16, i));
         waiting[i].close();
     }
     check_stops(running);
 }
 
-TEST_CASE("with one worker busy clients do not starve a quiet one") {
-    if (needs_more_than_a_port("--workers")) {
-        return;
-    }
+TEST_CASE("with one worker busy clients do not starve a quiet one" * needs("workers")) {
     server running({L"--workers", L"1"});
     const flood busy(running.where(), 4);
     client quiet_one(running.where());
     for (int i = 0; i < 20; ++i) {
-        REQUIRE(quiet_one.exchange("my turn") == "my turn");
+        require_same(quiet_one.exchange("my turn"), "my turn");
     }
 }
 
 TEST_SUITE_BEGIN("long");
 
-TEST_CASE("with each trick taken away every kind of client is served") {
-    if (needs_more_than_a_port("its switches")) {
-        return;
-    }
+TEST_CASE("with each trick taken away every kind of client is served" * needs("switches")) {
     for (const wchar_t* one : {L"--no-batch", L"--no-skip", L"--no-parking", L"--port-per-worker"}) {
         const std::wstring shown = one;
         INFO("switch: ", std::string(shown.begin(), shown.end()));
@@ -156,7 +129,7 @@ TEST_CASE("five thousand clients connect and talk and leave") {
     for (std::size_t i = 0; i < 5000; ++i) {
         client one(running.where());
         const std::string word = pattern(32, i);
-        REQUIRE(one.exchange(word) == word);
+        require_same(one.exchange(word), word);
         if (i % 3 == 0) {
             one.reset();
         }
@@ -166,16 +139,13 @@ TEST_CASE("five thousand clients connect and talk and leave") {
     check_stops(running);
 }
 
-TEST_CASE("fifty clients that never read do not make memory grow") {
-    if (needs_more_than_a_port("bounded memory")) {
-        return;
-    }
+TEST_CASE("fifty clients that never read do not make memory grow" * needs("bounded-memory")) {
     server running;
     // All connected and served once: what a connection costs anyway is in the first number.
     std::vector<client> unread;
     for (int i = 0; i < 50; ++i) {
         unread.emplace_back(running.where(), small_buffer);
-        REQUIRE(unread.back().exchange("hello") == "hello");
+        require_same(unread.back().exchange("hello"), "hello");
     }
     const std::size_t before = running.memory();
     constexpr std::size_t each = 8U << 20;

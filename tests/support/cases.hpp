@@ -2,6 +2,7 @@
 
 #include "tests/support/client.hpp"
 #include "tests/support/server.hpp"
+#include "tests/support/words.hpp"
 
 #include <string_view>
 #include <vector>
@@ -14,6 +15,10 @@ inline constexpr std::size_t more_than_fits = 64U << 20;
 /// A small buffer for a client that reads slowly or never: the way back is full soon.
 inline constexpr int small_buffer = 8192;
 
+/// Sends until nothing more is taken for a while and reads nothing, and ends the case in words when the server takes
+/// all. \return how much was taken
+std::size_t fill_the_way(client& one, std::size_t limit = more_than_fits, const place& at = place::current());
+
 /// A new client connects, says `word` and gets it back: the server is alive and has room.
 void check_serves(const server& running);
 
@@ -25,8 +30,8 @@ void check_second_client(const server& running, client first, std::string_view b
 /// it is served when one of the others leaves.
 void check_limit(const server& running, std::size_t limit);
 
-/// Checks that the last line of a server that has ended says so: `in flight: 0`, or in
-/// chapter 17, which says more, `..., 0 in flight`.
+/// Checks that the last line of a server that has ended says so: `in flight: 0`, or in chapter 17, which says more,
+/// `..., 0 in flight`. Of a reader's own server it is asked when that has been declared to have the line.
 void check_nothing_in_flight(const server& ended);
 
 /// Every kind of client of the table on one server, one after the other and beside each other, for servers that serve

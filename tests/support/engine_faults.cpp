@@ -22,31 +22,25 @@ std::size_t lines(const std::string& text) {
 TEST_SUITE_BEGIN("faults");
 
 TEST_CASE("a lack of sockets for accepts is told in one line and the clock tries again" *
-          doctest::skip(!chapter.engine)) {
-    if (has_no_faults()) {
-        return;
-    }
+          doctest::skip(!chapter.engine) * needs_faults()) {
     faulty_server running("WSASocketW:10024:1-@", {L"--accepts", L"2"});
     check_serves(running); // now both accepts are in flight
     running.switch_on();
     client first(running.where()); // the accepts that were in flight still serve
-    REQUIRE(first.exchange("hello") == "hello");
+    require_same(first.exchange("hello"), "hello");
     client second(running.where());
-    REQUIRE(second.exchange("hello") == "hello");
+    require_same(second.exchange("hello"), "hello");
     client waiting(running.where());
     running.wait_for_faults(3); // two packets and a second later the clock
     CHECK_MESSAGE(running.faults() < 50, "it tried ", running.faults(), " times: a hot loop");
     CHECK_MESSAGE(lines(running.err()) == 1, running.err());
     running.switch_off();
-    CHECK(waiting.exchange("at last") == "at last");
+    check_same(waiting.exchange("at last"), "at last");
     check_serves(running);
     check_stops(running);
 }
 
-TEST_CASE("AcceptEx that fails at once is tried again by the clock" * doctest::skip(!chapter.engine)) {
-    if (has_no_faults()) {
-        return;
-    }
+TEST_CASE("AcceptEx that fails at once is tried again by the clock" * doctest::skip(!chapter.engine) * needs_faults()) {
     faulty_server running("AcceptEx:10055:1-@", {L"--accepts", L"2"});
     check_serves(running); // now both accepts are in flight
     running.switch_on();
@@ -59,14 +53,12 @@ TEST_CASE("AcceptEx that fails at once is tried again by the clock" * doctest::s
     check_stops(running);
 }
 
-TEST_CASE("a receive or a send that fails at once costs its client and no other" * doctest::skip(!chapter.engine)) {
-    if (has_no_faults()) {
-        return;
-    }
+TEST_CASE("a receive or a send that fails at once costs its client and no other" * doctest::skip(!chapter.engine) *
+          needs_faults()) {
     for (const char* rule : {"WSARecv:10055:3-6@", "WSASend:10055:1-4@"}) {
         faulty_server running(rule);
         client other(running.where());
-        REQUIRE(other.exchange("hello") == "hello");
+        require_same(other.exchange("hello"), "hello");
         running.switch_on();
         for (int i = 0; i < 12 && running.faults() < 4; ++i) {
             client one(running.where());
@@ -76,35 +68,30 @@ TEST_CASE("a receive or a send that fails at once costs its client and no other"
         }
         running.switch_off();
         CHECK(running.faults() == 4);
-        CHECK(other.exchange("still here") == "still here");
+        check_same(other.exchange("still here"), "still here");
         check_serves(running);
         check_stops(running);
     }
 }
 
-TEST_CASE("a lack of memory for a client costs that client" * doctest::skip(!chapter.engine)) {
-    if (has_no_faults()) {
-        return;
-    }
+TEST_CASE("a lack of memory for a client costs that client" * doctest::skip(!chapter.engine) * needs_faults()) {
     faulty_server running("new:1024:1-3@"); // a connection is larger than that
     client other(running.where());
-    REQUIRE(other.exchange("hello") == "hello");
+    require_same(other.exchange("hello"), "hello");
     running.switch_on();
     for (int i = 0; i < 3; ++i) {
         client one(running.where());
-        CHECK(one.receive_until_end().bytes.empty());
+        check_same(one.receive_until_end().bytes, "");
     }
     running.switch_off();
     CHECK(running.faults() == 3);
-    CHECK(other.exchange("still here") == "still here");
+    check_same(other.exchange("still here"), "still here");
     check_serves(running);
     check_stops(running);
 }
 
-TEST_CASE("with fewer threads than were asked for the server serves" * doctest::skip(!chapter.engine)) {
-    if (has_no_faults()) {
-        return;
-    }
+TEST_CASE("with fewer threads than were asked for the server serves" * doctest::skip(!chapter.engine) *
+          needs_faults()) {
     faulty_server running("thread:11:3-4", {L"--workers", L"4"});
     check_serves(running);
     check_stops(running);

@@ -1,39 +1,17 @@
 #include "tests/support/expect.hpp"
 
 #include "tests/support/chapter.hpp"
+#include "tests/support/csv.hpp"
 #include "tests/support/failure.hpp"
 
 #include "expectations_csv.hpp"
 
-#include <algorithm>
 #include <map>
 #include <vector>
 
 namespace support {
 
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(" \r\t");
-    return first == std::string_view::npos ? std::string_view()
-                                           : text.substr(first, text.find_last_not_of(" \r\t") - first + 1);
-}
-
-// Cuts off and returns what is before the separator.
-std::string_view take_until(std::string_view& rest, char separator) {
-    const auto end = std::min(rest.find(separator), rest.size());
-    const std::string_view taken = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    return trimmed(taken);
-}
-
-std::vector<std::string_view> cells_of(std::string_view line) {
-    std::vector<std::string_view> cells;
-    while (!line.empty()) {
-        cells.push_back(take_until(line, ','));
-    }
-    return cells;
-}
 
 expectation parse_cell(std::string_view cell) {
     constexpr std::string_view harmed = "harmed: ";
@@ -51,17 +29,11 @@ expectation parse_cell(std::string_view cell) {
 
 using table = std::map<std::string_view, std::map<int, expectation>>;
 
-// Lines that begin with # explain. The first other line names the columns: `behaviour` and the chapters.
+// The first line names the columns: `behaviour` and the chapters.
 table parse_table() {
     table result;
     std::vector<int> chapters;
-    std::string_view rest = expectations_csv;
-    while (!rest.empty()) {
-        const std::string_view line = take_until(rest, '\n');
-        if (line.empty() || line.front() == '#') {
-            continue;
-        }
-        const std::vector<std::string_view> cells = cells_of(line);
+    for (const std::vector<std::string_view>& cells : csv_rows(expectations_csv)) {
         if (chapters.empty()) {
             for (std::size_t i = 1; i < cells.size(); ++i) {
                 chapters.push_back(std::stoi(std::string(cells[i])));
@@ -69,7 +41,7 @@ table parse_table() {
             continue;
         }
         if (cells.size() != chapters.size() + 1 || result.contains(cells[0])) {
-            throw failure("expectations.csv: this line is short, long or given twice: " + std::string(line));
+            throw failure("expectations.csv: this line is short, long or given twice: " + std::string(cells[0]));
         }
         for (std::size_t i = 0; i < chapters.size(); ++i) {
             result[cells[0]][chapters[i]] = parse_cell(cells[i + 1]);

@@ -4,9 +4,6 @@
 #include "tests/support/failure.hpp"
 #include "tests/support/options.hpp"
 
-#include <doctest/doctest.h>
-
-#include <iostream>
 #include <thread>
 
 namespace support {
@@ -22,13 +19,12 @@ std::filesystem::path faulty_program() {
 
 } // namespace
 
+void needs_faults::fill(doctest::detail::TestCase& state) const {
+    state.m_skip = state.m_skip || the_options().own_program || the_options().watched;
+}
+
 bool has_no_faults() {
-    if (the_options().watched) {
-        std::cout << "skipped: " << doctest::getContextOptions()->currentTest->m_name
-                  << " (its program has faults in it and not the watch)\n";
-        return true;
-    }
-    return needs_more_than_a_port("the chapter's own objects");
+    return the_options().own_program || the_options().watched;
 }
 
 faulty_server::faulty_server(const std::string& rules, const std::vector<std::wstring>& arguments)

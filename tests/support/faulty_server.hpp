@@ -3,14 +3,22 @@
 #include "tests/faults/faults.hpp"
 #include "tests/support/server.hpp"
 
+#include <doctest/doctest.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace support {
 
-/// A case about calls that fail begins with `if (has_no_faults()) { return; }`: they need the chapter's own objects, so
-/// neither a reader's own server has them nor the one with the watch in it. It then says that it is skipped.
+/// What a case about calls that fail says: `TEST_CASE("..." * needs_faults())`. They need the chapter's own objects, so
+/// neither a reader's own server has them nor the one with the watch in it: there the case is skipped. After
+/// doctest::skip, if that is there, too.
+struct needs_faults {
+    void fill(doctest::detail::TestCase& state) const; ///< what doctest calls
+};
+
+/// For cases that do not say yet `* needs_faults()`.
 bool has_no_faults();
 
 /// The chapter's server, in which calls fail as tests/faults/faults.hpp says.

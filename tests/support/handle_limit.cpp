@@ -3,7 +3,7 @@
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
 #include "tests/support/flood.hpp"
-#include "tests/support/options.hpp"
+#include "tests/support/needs.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,10 +13,8 @@ using namespace support;
 
 TEST_SUITE_BEGIN("handle limit");
 
-TEST_CASE("62 clients are served and the 63rd waits until one leaves" * doctest::skip(chapter.client_limit == 0)) {
-    if (needs_more_than_a_port("a wait for 64 handles at most")) {
-        return;
-    }
+TEST_CASE("62 clients are served and the 63rd waits until one leaves" * doctest::skip(chapter.client_limit == 0) *
+          needs("handle-limit")) {
     server running;
     check_limit(running, chapter.client_limit);
     check_stops(running);
@@ -29,7 +27,7 @@ TEST_CASE("busy clients whose events come first do not starve the last one" *
     const flood busy(running.where(), 8);
     client last(running.where());
     for (int i = 0; i < 20; ++i) {
-        REQUIRE(last.exchange("my turn") == "my turn");
+        require_same(last.exchange("my turn"), "my turn");
     }
 }
 
@@ -40,7 +38,7 @@ TEST_CASE("62 clients come and go many times and their places are free again" *
         std::vector<client> clients;
         for (std::size_t i = 0; i < chapter.client_limit; ++i) {
             clients.emplace_back(running.where());
-            REQUIRE(clients.back().exchange("hello") == "hello");
+            require_same(clients.back().exchange("hello"), "hello");
         }
     }
     check_serves(running);

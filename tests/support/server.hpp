@@ -94,7 +94,8 @@ private:
     endpoint where_;
 };
 
-/// Presses Ctrl+C and checks that the server ends as it should. From a reader's own server nothing is asked here.
+/// Presses Ctrl+C and checks that the server ends as it should. Of a reader's own server it is asked only when that has
+/// been declared to have `ctrl-c`.
 void check_stops(server& running);
 
 /// Checks that a server that was told to stop ends within `limit`, with exit status 0. (For chapter 01, which has no
