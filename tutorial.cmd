@@ -326,6 +326,8 @@ exit /b 2
 if not "%~1"=="" goto docs_unknown
 where doxygen >nul 2>&1
 if errorlevel 1 goto no_doxygen
+where dot >nul 2>&1
+if errorlevel 1 goto no_graphviz
 py -c "import sphinx, furo, breathe, sphinx_copybutton" >nul 2>&1
 if errorlevel 1 goto no_sphinx
 if exist build\docs\html rmdir /s /q build\docs\html
@@ -339,6 +341,9 @@ echo tutorial: docs does not know %~1; it takes nothing 1>&2
 exit /b 2
 :no_doxygen
 echo tutorial: there is no doxygen here. To install it: winget install DimitriVanHeesch.Doxygen 1>&2
+exit /b 1
+:no_graphviz
+echo tutorial: there is no dot here, which is a part of Graphviz. To install it: winget install Graphviz.Graphviz; its folder bin belongs into PATH 1>&2
 exit /b 1
 :no_sphinx
 echo tutorial: there is no Sphinx here. To install it: py -m pip install sphinx furo breathe sphinx-copybutton 1>&2

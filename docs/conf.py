@@ -14,7 +14,7 @@ language = "en"
 
 extensions = ["regions", "programs", "checks", "cards", "expectations", "markers", "recorded", "contents", "errors", "watch", "folded", "wrong", "words", "api", "offline", "breathe", "sphinx_copybutton"]
 if (HERE / "_ext/lanes.py").exists():
-    extensions += ["lanes", "run_figure"]
+    extensions += ["lanes", "picture", "run_figure"]
 
 exclude_patterns = ["_ext", "_static", "recorded", "*.inc"]
 primary_domain = "cpp"

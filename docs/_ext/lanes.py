@@ -46,6 +46,7 @@ class lanes_words(nodes.General, nodes.Element):
 
 
 class Lanes(SphinxDirective):
+    what = "lanes"
     required_arguments = 1
     final_argument_whitespace = True
     option_spec = {"name": directives.unchanged, "class": directives.class_option}
@@ -74,7 +75,7 @@ class Lanes(SphinxDirective):
         for index, text in problems:
             source, line = self.content.items[index] if self.content else (self.get_source_info()[0], self.lineno - 1)
             where = f"{source}:{line + 1}"
-            logger.error("lanes: %s", text, location=where)
+            logger.error("%s: %s", self.what, text, location=where)
             self.env.lanes_problems.setdefault(self.env.docname, []).append(where)
         self.env.note_reread()
         return []
@@ -120,6 +121,13 @@ class WordsInsteadOfDrawing(SphinxPostTransform):
             node.replace_self(figure)
 
 
+def drawings(figure, identifier):
+    return "".join(lanes_svg.draw(figure, identifier, style) for style in (lanes_svg.WIDE, lanes_svg.NARROW))
+
+
+DRAWN = {lanes_model.Figure: drawings}  # from the kind of a figure to what draws it
+
+
 def visit_figure(self, node):
     self.body.append(self.starttag(node, "figure", "", CLASS="lanes"))
 
@@ -139,9 +147,7 @@ def depart_title(self, node):
     self.add_permalink_ref(node.parent, "Link to this figure")
     self.body.append("</p></figcaption>\n")
     figure, identifier = node.parent["figure"], node.parent["ids"][0]
-    wide = lanes_svg.draw(figure, identifier, lanes_svg.WIDE)
-    narrow = lanes_svg.draw(figure, identifier, lanes_svg.NARROW)
-    self.body.append(f'<div class="lanes-box">{wide}{narrow}</div>\n{lanes_svg.legend(figure)}\n')
+    self.body.append(f'<div class="lanes-box">{DRAWN[type(figure)](figure, identifier)}</div>\n{lanes_svg.legend(figure)}\n')
 
 
 def visit_words(self, node):

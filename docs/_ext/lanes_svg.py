@@ -44,18 +44,18 @@ def _width(text: str, size: float, code: bool = False) -> float:
     return sum(_LETTERS.get(letter, 58) for letter in text) / 100 * size
 
 
-def _line_width(line, size: float) -> float:
+def line_width(line, size: float) -> float:
     return sum(_width(word.text, size, word.code) + (0 if word.glued or not index else 0.32 * size)
                for index, word in enumerate(line))
 
 
-def _break(text: str, size: float, width: float):
+def break_lines(text: str, size: float, width: float):
     """Lines of words, none wider than `width` unless a single word is; lines of about the same length."""
     words = model.words_of(text)
     lines = _fill(words, size, width)
     while len(lines) > 1 and width > 40:
         narrower = _fill(words, size, width - 6)
-        if len(narrower) > len(lines) or max(_line_width(line, size) for line in narrower) > width:
+        if len(narrower) > len(lines) or max(line_width(line, size) for line in narrower) > width:
             break
         lines, width = narrower, width - 6
     return lines
@@ -64,7 +64,7 @@ def _break(text: str, size: float, width: float):
 def _fill(words, size: float, width: float):
     lines = [[]]
     for group in _groups(words):
-        if lines[-1] and _line_width(lines[-1] + group, size) > width:
+        if lines[-1] and line_width(lines[-1] + group, size) > width:
             lines.append([])
         lines[-1] += group
     return lines
@@ -85,7 +85,7 @@ def _clamp(value: float, low: float, high: float) -> float:
     return (low + high) / 2 if low > high else min(max(value, low), high)
 
 
-class _Svg:
+class Svg:
     def __init__(self):
         self.parts = []
 
@@ -122,7 +122,7 @@ class _Drawing:
         self.figure = figure
         self.style = style
         self.id = f"{identifier}-{style.name}"
-        self.out = _Svg()
+        self.out = Svg()
         self.line_height = style.font * 1.3
         self.head_line = style.head_font * 1.25
         self._place_columns()
@@ -158,8 +158,8 @@ class _Drawing:
         """Breaks the labels of lanes. Returns the least gaps between lanes, those that the texts want, and the room."""
         style = self.style
         for head_width in style.head_widths:
-            self.heads = [_break(lane.label, style.head_font, head_width) for lane in self.figure.lanes]
-            widths = [max(_line_width(line, style.head_font) for line in head) * 1.12 + 2 * style.head_pad
+            self.heads = [break_lines(lane.label, style.head_font, head_width) for lane in self.figure.lanes]
+            widths = [max(line_width(line, style.head_font) for line in head) * 1.12 + 2 * style.head_pad
                       for head in self.heads]
             least = [(a + b) / 2 + style.head_pad for a, b in zip(widths, widths[1:])]
             room = style.width - GUTTER - self.memory_width - (widths[0] + widths[-1]) / 2
@@ -175,8 +175,8 @@ class _Drawing:
         arrows = [event for event in self.figure.events if event.target is not None]
         for event in sorted(arrows, key=lambda event: abs(order[event.source] - order[event.target])):
             first, last = sorted((order[event.source], order[event.target]))
-            lines = _break(event.text, self.style.font, self.style.text_width)
-            need = max(_line_width(line, self.style.font) for line in lines) * 1.08 + 20
+            lines = break_lines(event.text, self.style.font, self.style.text_width)
+            need = max(line_width(line, self.style.font) for line in lines) * 1.08 + 20
             short = (need - sum(gaps[first:last])) / (last - first)
             for index in range(first, last):
                 gaps[index] += max(0, short)
@@ -197,9 +197,9 @@ class _Drawing:
         self.bar_offsets, self.labels = [], []
         x = 22 if style.upright_labels else 12
         for memory in self.figure.memories:
-            label = _break(memory.label, size, limit)
+            label = break_lines(memory.label, size, limit)
             self.labels.append(label)
-            width = max(_line_width(line, size) for line in label) * 1.06 if self.upright_labels else \
+            width = max(line_width(line, size) for line in label) * 1.06 if self.upright_labels else \
                 len(label) * self.head_line
             column = max(width, style.bar) + style.bar_gap
             self.bar_offsets.append(x + column / 2)
@@ -211,7 +211,7 @@ class _Drawing:
         head_height = max(len(head) for head in self.heads) * self.head_line + 12
         for label in self.labels:
             need = len(label) * self.head_line if self.upright_labels else \
-                max(_line_width(line, style.head_font - 1) for line in label) * 1.06
+                max(line_width(line, style.head_font - 1) for line in label) * 1.06
             head_height = max(head_height, need + 4)
         self.head_bottom = 2 + head_height
         # With memory there is room for its owner's word at the top of a bar.
@@ -234,8 +234,8 @@ class _Drawing:
             target = self.lane_x[event.target]
             middle = (source + target) / 2
             room = min(max(style.text_width, abs(target - source) - 20), self.right - self.left)
-        lines = _break(event.text, style.font, room)
-        width = max(_line_width(line, style.font) for line in lines) * 1.04
+        lines = break_lines(event.text, style.font, room)
+        width = max(line_width(line, style.font) for line in lines) * 1.04
         height = len(lines) * self.line_height
         if event.target is None:
             half = width / 2 + PAD
