@@ -2,6 +2,7 @@
 
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
+#include "tests/support/needs.hpp"
 #include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
@@ -44,10 +45,7 @@ TEST_CASE("a thousand clients are connected at once and each is served") {
     check_stops(running);
 }
 
-TEST_CASE("with one accept sixty clients one after the other do not wait for the clock") {
-    if (needs_more_than_a_port("--accepts")) {
-        return;
-    }
+TEST_CASE("with one accept sixty clients one after the other do not wait for the clock" * needs("accepts")) {
     server running({L"--accepts", L"1"});
     const deadline until; // the clock tries once a second: sixty clients would be three times as long
     for (int i = 0; i < 60; ++i) {
