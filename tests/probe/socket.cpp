@@ -216,7 +216,8 @@ TEST_CASE("how a receive ends when its socket is closed") {
     pair.ours.reset(); // and no cancel before it
     const iocp::packet packet = pair.dequeue(deadline_ms);
     REQUIRE(packet.overlapped == &pair.receive);
-    probe::compare({"a receive whose socket is closed ends with", "995", "676", "676"}, std::to_string(packet.ended.error));
+    probe::compare({"a receive whose socket is closed ends with", "995", "676", "676"},
+                   std::to_string(packet.ended.error));
 }
 
 TEST_CASE("whether closing a socket ends a send that is stuck and a receive beside it") {
@@ -296,7 +297,8 @@ TEST_CASE("how an accept ends whose client has reset before it") {
         DWORD flags = 0;
         const BOOL good =
             ::WSAGetOverlappedResult(acceptor.listener.get(), &acceptor.overlapped, &bytes, FALSE, &flags);
-        return std::to_string(packet.ended.error) + " (Winsock: " + std::to_string(good ? 0 : ::WSAGetLastError()) + ")";
+        return std::to_string(packet.ended.error) + " (Winsock: " + std::to_string(good ? 0 : ::WSAGetLastError()) +
+               ")";
     };
     probe::compare(
         {"an accept whose client has reset before it ends with", "64 (Winsock: 10054)", "59 (Winsock: 10057)", ""},
