@@ -1,4 +1,4 @@
-// On paper everything that is folded is open. (Browsers that know ::details-content need this not: book.css.)
+// On paper everything that is folded is open. (Browsers that know ::details-content do it by book.css alone.)
 window.addEventListener("beforeprint", () => {
     for (const folded of document.querySelectorAll("details:not([open])")) {
         folded.open = true;
