@@ -21,6 +21,7 @@ inline unique_socket overlapped_socket(int family) {
     return socket;
 }
 
+// [cancel_and_close]
 /// Closes a socket, which ends what is in flight on it. The memory is still lent: it is
 /// back when the event is set or the packet dequeued.
 ///
@@ -39,5 +40,6 @@ inline void cancel_and_close(unique_socket& socket) noexcept {
     }
     socket.reset();
 }
+// [/cancel_and_close]
 
 } // namespace iocp
