@@ -25,6 +25,8 @@ bool has(std::string_view word);
 /// has not been declared to have it, the case is skipped and counted as that. After doctest::skip, if that is there,
 /// too.
 struct needs {
+    explicit needs(const char* of_the_table) : words{of_the_table} {}
+
     const char* words; ///< of tests/has.csv, with commas between them
 
     void fill(doctest::detail::TestCase& state) const; ///< what doctest calls
