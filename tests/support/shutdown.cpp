@@ -104,7 +104,9 @@ TEST_CASE("an idle client is let go and one that talks is not" * doctest::skip(!
     check_same(talking.exchange("still here"), "still here");
     talking.close();
     check_stops(running);
-    check_nothing_in_flight(running);
+    if (chapter.finishes_echoes) { // chapter 11 does not count yet
+        check_nothing_in_flight(running);
+    }
 }
 
 TEST_CASE("a client that never reads is idle too and let go" * doctest::skip(!chapter.lets_idle_go) *
@@ -115,7 +117,9 @@ TEST_CASE("a client that never reads is idle too and let go" * doctest::skip(!ch
     check_cut_off(never_reads);
     check_serves(running);
     check_stops(running);
-    check_nothing_in_flight(running);
+    if (chapter.finishes_echoes) { // chapter 11 does not count yet
+        check_nothing_in_flight(running);
+    }
 }
 
 TEST_SUITE_END();
