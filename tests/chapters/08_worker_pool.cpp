@@ -26,7 +26,7 @@ TEST_CASE("a worker more is a thread more" * needs("workers")) {
     server with_nine({L"--workers", L"9"});
     check_serves(with_one);
     check_serves(with_nine);
-    CHECK(with_nine.threads() == with_one.threads() + 8);
+    check_count(with_nine.threads(), with_one.threads() + 8, "threads with nine workers");
     check_stops(with_one);
     check_stops(with_nine);
 }
@@ -36,7 +36,7 @@ TEST_CASE("without being told there are as many workers as processors" * needs("
     server untold;
     check_serves(told);
     check_serves(untold);
-    CHECK(untold.threads() == told.threads());
+    check_count(untold.threads(), told.threads(), "threads");
     check_stops(told);
     check_stops(untold);
 }

@@ -50,7 +50,7 @@ TEST_CASE("with one accept sixty clients one after the other do not wait for the
     const deadline until; // the clock tries once a second: sixty clients would be three times as long
     for (int i = 0; i < 60; ++i) {
         client one(running.where());
-        REQUIRE(one.exchange("hello") == "hello");
+        require_same(one.exchange("hello"), "hello");
         REQUIRE_MESSAGE(!until.passed(), "after ", i + 1, " clients: each of them waited for the clock");
     }
     check_stops(running);

@@ -33,9 +33,7 @@ void check_stops_busy_with(std::vector<std::wstring> switches) {
     running.press_ctrl_c();
     check_same(silent.receive_until_end().bytes, "");
     silent.close();
-    const rest_of_stream rest = busy.receive_until_end();
-    CHECK(rest.bytes.size() == sent);
-    check_orderly(rest);
+    check_rest(busy.receive_until_end(), std::string(sent, 'f'));
     busy.close();
     check_ends(running);
     check_nothing_in_flight(running);
@@ -95,5 +93,10 @@ TEST_CASE("with --zero-byte clients that have spoken and are silent hold no buff
         return bytes;
     };
     // Without the switch each of them keeps two buffers of 8 KiB; with it none, not even the one that was sent last.
-    CHECK(memory_with({L"--zero-byte"}) + count * 12 * 1024 < memory_with({}));
+    const std::size_t with = memory_with({L"--zero-byte"});
+    const std::size_t without = memory_with({});
+    if (with + count * 12 * 1024 >= without) {
+        FAIL_CHECK("for " << count << " silent clients it takes " << with << " bytes with --zero-byte and " << without
+                          << " without: less than 12 KiB saved for each");
+    }
 }

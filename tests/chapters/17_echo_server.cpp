@@ -85,7 +85,7 @@ TEST_CASE("clients that wait past the limit fit into the backlog" * needs("limit
         waiting.emplace_back(running.where());
         waiting.back().send_all(pattern(16, i));
     }
-    REQUIRE(waiting.front().hears_nothing_for(quiet));
+    require_hears_nothing(waiting.front(), "one client is allowed and connected");
     first.close();
     for (std::size_t i = 0; i < waiting.size(); ++i) {
         require_same(waiting[i].receive_exactly(16), pattern(16, i));
@@ -135,7 +135,7 @@ TEST_CASE("five thousand clients connect and talk and leave") {
         }
     }
     check_serves(running);
-    CHECK(running.handles() < before + 200);
+    check_growth(running.handles(), before, 200, "its open handles");
     check_stops(running);
 }
 
@@ -150,11 +150,11 @@ TEST_CASE("fifty clients that never read do not make memory grow" * needs("bound
     const std::size_t before = running.memory();
     constexpr std::size_t each = 8U << 20;
     for (client& one : unread) {
-        REQUIRE(one.fill(each) < each);
+        fill_the_way(one, each);
     }
     // A server that kept what they do not read would hold some of it for each of them. Nothing is kept beyond the
     // buffer that a connection has anyway: 64 KiB for each is room for that and for what the heap does.
-    CHECK(running.memory() < before + 50 * 65'536);
+    check_growth(running.memory(), before, 50 * 65'536, "its bytes of memory");
     check_serves(running);
 }
 

@@ -136,6 +136,16 @@ void check_status(DWORD status, DWORD expected, const place& at) {
     }
 }
 
+void check_count(std::size_t now, std::size_t expected, std::string_view of_what, const place& at) {
+    if (now != expected) {
+        fail_check("there are " + std::to_string(now) + " " + std::string(of_what) + " and not " +
+                       std::to_string(expected),
+                   at);
+    } else {
+        pass();
+    }
+}
+
 void check_growth(std::size_t now, std::size_t before, std::size_t at_most, std::string_view of_what, const place& at) {
     if (now >= before + at_most) {
         fail_check(std::string(of_what) + " have grown from " + std::to_string(before) + " to " + std::to_string(now) +

@@ -55,6 +55,9 @@ void check_one_line(std::string_view text, std::string_view what, const place& a
 
 void check_status(DWORD status, DWORD expected, const place& at = place::current());
 
+/// As many as expected.
+void check_count(std::size_t now, std::size_t expected, std::string_view of_what, const place& at = place::current());
+
 /// It is less than `at_most` more than before.
 void check_growth(std::size_t now, std::size_t before, std::size_t at_most, std::string_view of_what,
                   const place& at = place::current());
