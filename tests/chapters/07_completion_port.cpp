@@ -32,7 +32,8 @@ TEST_CASE("a client that resets costs itself and one line on stderr" * needs("er
     client one(running.where());
     require_same(one.exchange("hello"), "hello");
     one.reset();
+    // Waited for: a Ctrl+C that comes first takes the packet of the reset back without a word.
+    CHECK_MESSAGE(running.error_beginning("WSARecv: ").has_value(), "no line tells of the client that has reset");
     check_serves(running);
     check_stops(running);
-    check_contains(running.err(), "WSARecv", "its stderr");
 }
