@@ -36,7 +36,9 @@ private:
 };
 
 /// The address a socket is bound to: how a program that asked for port 0 learns which one
-/// it got. \throws call_error when getsockname fails
+/// it got.
+///
+/// \throws call_error when getsockname fails
 address local_address(SOCKET socket);
 
 } // namespace iocp

@@ -1,5 +1,7 @@
 #include "common/command_line.hpp"
 
+#include "common/error.hpp"
+
 #include <winsock2.h>
 
 #include <ws2tcpip.h>
@@ -13,9 +15,17 @@ namespace iocp {
 namespace {
 
 std::string check_numeric_address(const std::string& text) {
+    // inet_pton belongs to Winsock, and the program starts that later.
+    WSADATA about{};
+    if (::WSAStartup(MAKEWORD(2, 2), &about) != 0) {
+        return ""; // the program will meet the same failure, and report it
+    }
     in6_addr room{};
     const bool good = ::inet_pton(AF_INET, text.c_str(), &room) == 1 ||
                       ::inet_pton(AF_INET6, text.c_str(), &room) == 1;
+    if (::WSACleanup() == SOCKET_ERROR) {
+        report(::WSAGetLastError(), "WSACleanup");
+    }
     return good ? "" : text + " is not a numeric IPv4 or IPv6 address";
 }
 

@@ -15,15 +15,24 @@ namespace iocp {
 
 /// The system's own text for an error code, in one line and without its full stop.
 /// Winsock codes (10000 and up) and Win32 codes share one number space, so one function
-/// serves both. \param code what WSAGetLastError() or GetLastError() returned \return the
-/// text in UTF-8; where the system has none (Wine, for many codes) a short one of our own
+/// serves both.
+///
+/// \param code what WSAGetLastError() or GetLastError() returned
+///
+/// \return the text in UTF-8; where the system has none (Wine, for many codes) a short one
+/// of our own
+///
 /// \see FormatMessageW
 std::string error_text(unsigned long code);
 
 /// One line for a person: `bind 127.0.0.1:6000: 10048 Only one usage of each socket address
-/// ...`. \param code   what WSAGetLastError() or GetLastError() returned \param call   the
-/// function that failed \param detail what it was asked to do (an address, a path); may be
-/// empty
+/// ...`.
+///
+/// \param code what WSAGetLastError() or GetLastError() returned
+///
+/// \param call the function that failed
+///
+/// \param detail what it was asked to do (an address, a path); may be empty
 std::string error_line(unsigned long code, std::string_view call,
                        std::string_view detail = {});
 

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <utility>
 
 namespace iocp {
@@ -22,8 +23,8 @@ event_acceptor::event_acceptor(unique_socket listening, int family)
       extensions_{listener_.get()}, event_{make_event()} {}
 
 event_acceptor::~event_acceptor() {
-    cancel_and_close(
-        listener_); // the accept was started on the listener: closing that ends it
+    // The accept was submitted on the listener: closing that ends it.
+    cancel_and_close(listener_);
     if (in_flight_) {
         const WSAEVENT ended = event_.get();
         if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) ==
@@ -37,13 +38,25 @@ event_acceptor::~event_acceptor() {
 
 bool event_acceptor::arm() noexcept {
     try {
-        if (!in_flight_) {
+        if (!in_flight_ && std::chrono::steady_clock::now() >= accept_from_) {
             submit();
         }
-    } catch (const call_error& problem) {
-        std::fprintf(stderr, "%s\n", problem.what());
+    } catch (const std::exception& problem) {
+        failed(problem);
     }
     return in_flight_;
+}
+
+void event_acceptor::failed(const std::exception& problem) noexcept {
+    const auto* const call = dynamic_cast<const call_error*>(&problem);
+    const DWORD code = call == nullptr ? ERROR_OUTOFMEMORY : call->code();
+    if (code == WSAECONNRESET || code == WSAENOTCONN) { // the latter under Wine
+        return; // a client that has reset while it was accepted: the next one can come
+    }
+    accept_from_ = std::chrono::steady_clock::now() + std::chrono::milliseconds{250};
+    if (std::exchange(last_failure_, code) != code) {
+        std::fprintf(stderr, "%s\n", problem.what());
+    }
 }
 
 void event_acceptor::submit() {
@@ -60,7 +73,7 @@ void event_acceptor::submit() {
         const int code = ::WSAGetLastError();
         if (code != ERROR_IO_PENDING) {
             in_flight_ = false;
-            // back: overlapped_, addresses_, socket_: at once, nothing was started
+            // back: overlapped_, addresses_, socket_: at once, nothing was submitted
             fail(code, "AcceptEx");
         }
     }
@@ -89,9 +102,10 @@ unique_socket event_acceptor::take() noexcept {
             fail(code, "AcceptEx");
         }
         update_accept_context(socket_.get(), listener_.get());
+        last_failure_ = 0;
         return std::move(socket_);
-    } catch (const call_error& problem) {
-        std::fprintf(stderr, "%s\n", problem.what());
+    } catch (const std::exception& problem) {
+        failed(problem);
         return {};
     }
 }

@@ -11,6 +11,9 @@
 
 #include <ws2tcpip.h>
 
+#include <chrono>
+#include <exception>
+
 namespace iocp {
 
 /// What AcceptEx writes for each address: the address of either family, and 16 bytes more.
@@ -34,14 +37,14 @@ public:
     event_acceptor(const event_acceptor&) = delete;
     event_acceptor& operator=(const event_acceptor&) = delete;
 
-    /// Submits an accept unless one is in flight.
-    /// \return whether one is in flight now; a failure has been reported and may be tried
-    /// again a little later
+    /// Submits an accept unless one is in flight. After a failure, which is reported once
+    /// however long it lasts, nothing is submitted for a quarter of a second: call again.
+    /// \return whether one is in flight now
     bool arm() noexcept;
 
     /// To be called when event() is signalled.
-    /// \return the accepted socket, ready for use; none if this accept has failed, which
-    /// has been reported
+    /// \return the accepted socket, ready for use; none if this accept has failed, which is
+    /// reported as in arm() unless it was the client that has reset
     unique_socket take() noexcept;
 
     /// Signalled when the accept in flight has ended.
@@ -49,6 +52,7 @@ public:
 
 private:
     void submit();
+    void failed(const std::exception& problem) noexcept;
 
     unique_socket listener_;
     int family_;
@@ -58,6 +62,8 @@ private:
     WSAOVERLAPPED overlapped_{};
     char addresses_[2 * accept_address_room];
     bool in_flight_ = false;
+    std::chrono::steady_clock::time_point accept_from_{}; // after a failure: a little later
+    DWORD last_failure_ = 0;                              // reported already
 };
 
 } // namespace iocp

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 
 namespace iocp {
 
@@ -26,8 +27,12 @@ void event_echo::start(std::string_view first_data) noexcept {
     try {
         end_ = static_cast<ULONG>(first_data.size());
         std::memcpy(buffer_, first_data.data(), first_data.size());
-        first_data.empty() ? receive() : send_rest();
-    } catch (const call_error& problem) {
+        if (first_data.empty()) {
+            receive();
+        } else {
+            send_rest();
+        }
+    } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         finished_ = true;
     }
@@ -36,7 +41,7 @@ void event_echo::start(std::string_view first_data) noexcept {
 void event_echo::complete() noexcept {
     try {
         next();
-    } catch (const call_error& problem) {
+    } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         finished_ = true;
     }
@@ -56,7 +61,7 @@ void event_echo::check_submitted(int returned, const char* call) {
         const int code = ::WSAGetLastError();
         if (code != WSA_IO_PENDING) {
             in_flight_ = false;
-            // back: overlapped_, buffer_: at once, nothing was started
+            // back: overlapped_, buffer_: at once, nothing was submitted
             fail(code, call);
         }
     }
@@ -101,7 +106,11 @@ void event_echo::next() {
 
     if (!receiving_) {
         begin_ += bytes;
-        begin_ < end_ ? send_rest() : receive();
+        if (begin_ < end_) {
+            send_rest();
+        } else {
+            receive();
+        }
     } else if (bytes > 0) {
         begin_ = 0;
         end_ = bytes;

@@ -24,7 +24,7 @@ public:
     static constexpr ULONG buffer_size = 4096;
 
     /// Takes the socket over. Nothing is in flight yet.
-    /// \throws call_error when there is no event to be had
+    /// \throws call_error when the system has no event left
     explicit event_echo(unique_socket accepted)
         : socket_{std::move(accepted)}, event_{make_event()} {}
     ~event_echo();
@@ -33,7 +33,7 @@ public:
 
     /// Submits the first operation: the send of \p first_data (buffer_size bytes at most),
     /// or a receive if there is none. A failure is reported and ends the connection.
-    void start(std::string_view first_data) noexcept;
+    void start(std::string_view first_data = {}) noexcept;
 
     /// To be called when event() is signalled: reads the result and submits the next
     /// operation. A failure is reported and ends the connection.

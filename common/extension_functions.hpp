@@ -12,7 +12,7 @@ namespace iocp {
 /// is enough for a server.
 struct extension_functions {
     /// \param socket any socket of the family that the functions are to be used with
-    /// \throws call_error naming the function that is not to be had
+    /// \throws call_error naming the function that the provider does not have
     explicit extension_functions(SOCKET socket);
 
     LPFN_ACCEPTEX AcceptEx;

@@ -9,8 +9,9 @@
 namespace iocp {
 
 /// Binds \p socket, for its address alone (SO_EXCLUSIVEADDRUSE), listens with the largest
-/// backlog, and says so on stdout: `listening on 127.0.0.1:6000`, flushed. \throws
-/// call_error with the address in its text
+/// backlog, and says so on stdout: `listening on 127.0.0.1:6000`, flushed.
+///
+/// \throws call_error with the address in its text
 void start_listening(SOCKET socket, const address& where);
 
 /// Sends small answers at once (TCP_NODELAY). A failure is reported and is no reason to

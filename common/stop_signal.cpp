@@ -2,20 +2,34 @@
 
 #include "common/error.hpp"
 
-#include <atomic>
+#include <mutex>
+#include <utility>
 
 namespace iocp {
 namespace {
 
-// The handler gets no pointer of ours, so what it signals has to be found from here.
-std::atomic<WSAEVENT> stop_event{nullptr};
+// The handler gets no pointer of ours, so what it signals has to be found from here. It
+// runs on a thread of the system's, perhaps while the event is being closed: hence the
+// lock.
+std::mutex guard;
+WSAEVENT stop_event = nullptr; // null: there is no stop_signal
+bool asked_before = false;
 
 BOOL WINAPI on_console_event(DWORD event) {
     if (event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT) {
         return FALSE;
     }
-    const WSAEVENT target = stop_event;
-    return target != nullptr && ::WSASetEvent(target);
+    const std::lock_guard lock{guard};
+    if (stop_event == nullptr || std::exchange(asked_before, true)) {
+        return FALSE; // the system ends the program at once
+    }
+    return ::WSASetEvent(stop_event);
+}
+
+void signal_this(WSAEVENT event) {
+    const std::lock_guard lock{guard};
+    stop_event = event;
+    asked_before = false;
 }
 
 } // namespace
@@ -24,14 +38,16 @@ stop_signal::stop_signal() : event_{::WSACreateEvent()} {
     if (!event_) {
         fail(::WSAGetLastError(), "WSACreateEvent");
     }
-    stop_event = event_.get();
+    signal_this(event_.get());
     if (!::SetConsoleCtrlHandler(on_console_event, TRUE)) {
-        fail(::GetLastError(), "SetConsoleCtrlHandler");
+        const DWORD code = ::GetLastError();
+        signal_this(nullptr); // the event goes with the exception
+        fail(code, "SetConsoleCtrlHandler");
     }
 }
 
 stop_signal::~stop_signal() {
-    stop_event = nullptr; // a Ctrl+C from here on ends the program in the system's way
+    signal_this(nullptr); // a Ctrl+C from here on ends the program in the system's way
     if (!::SetConsoleCtrlHandler(on_console_event, FALSE)) {
         report(::GetLastError(), "SetConsoleCtrlHandler");
     }

@@ -6,8 +6,8 @@
 
 namespace iocp {
 
-/// Turns Ctrl+C and Ctrl+Break into an event that stays signalled. One object at a time, in
-/// main().
+/// Turns Ctrl+C and Ctrl+Break into an event that stays signalled. The second time one of
+/// them is pressed the system ends the program at once. One object at a time, in main().
 class stop_signal {
 public:
     /// \throws call_error when the event or the handler cannot be had

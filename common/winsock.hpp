@@ -12,7 +12,7 @@ namespace iocp {
 /// it go after the last.
 class winsock {
 public:
-    /// \throws call_error when Winsock 2.2 is not to be had
+    /// \throws call_error when there is no Winsock 2.2
     winsock() {
         WSADATA about{};
         const int refused = ::WSAStartup(MAKEWORD(2, 2), &about);

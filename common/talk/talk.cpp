@@ -13,6 +13,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 namespace {
@@ -51,7 +54,7 @@ void send_input(SOCKET server) noexcept {
             }
             send_all(server, buffer, static_cast<int>(count));
         }
-    } catch (const iocp::call_error& problem) {
+    } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
     }
     if (::shutdown(server, SD_SEND) == SOCKET_ERROR) {
@@ -98,7 +101,11 @@ void talk_to(const iocp::address& where) {
     // that waits for a key, so it is not joined, and the socket that it may be sending on
     // belongs to it from here on.
     const SOCKET connection = server.release();
-    std::thread{send_input, connection}.detach();
+    try {
+        std::thread{send_input, connection}.detach();
+    } catch (const std::exception& problem) {
+        throw std::runtime_error{"std::thread: " + std::string{problem.what()}};
+    }
     show_answers(connection);
     std::fprintf(stderr, "the server has closed the connection\n");
 }
@@ -119,7 +126,7 @@ int main(int argc, char** argv) {
     }
     try {
         talk_to(iocp::address{"127.0.0.1", static_cast<std::uint16_t>(port)});
-    } catch (const iocp::call_error& problem) {
+    } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         status = 1;
     }

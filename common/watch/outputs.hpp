@@ -15,7 +15,7 @@ namespace iocp::watch {
 /// take() may be called with locks held, inside free and inside DllMain: it only puts a
 /// copy into a queue. A thread of its own takes from the queue, looks symbols up, formats
 /// and writes. It uses system calls that the program's import tables do not lead to the
-/// watch (see real.hpp), so that the watch does not watch itself.
+/// watch (see depth.hpp), so that the watch does not watch itself.
 class outputs {
 public:
     explicit outputs(settings wanted);

@@ -19,11 +19,14 @@ void end_of_thread();
 void tell_of_threads(PFLS_CALLBACK_FUNCTION ended);
 
 /// At the program's end; later calls do nothing.
+///
 /// \param count_what_is_left say what is open and in flight
-/// \param others_live false when Windows has ended the other threads, the watch's own with
-/// them \return whether the program was to be strict, has no launcher who sees to it, would
-/// end with 0, and something exact was
-///         found: then it must end with status_when_strict
+///
+/// \param others_live false when Windows has ended the other threads, the watch's own
+/// included
+///
+/// \return whether the program must now end with status_when_strict: it was to be strict,
+/// no launcher does it, it would end with 0, and something exact was found
 bool end_of_program(bool count_what_is_left, bool others_live);
 
 /// Exit status of a program that would have ended with 0.

@@ -26,6 +26,7 @@
 ///        size. A thread's start, an exception and stdio use malloc, which never fails here.
 /// Calls that come out differently:
 ///   select_says_ready: select says that all it was asked about is ready, though it is not; the code is for show
+///   accept_arms_nothing: accept fails and sets no event again, as Wine 8 does it
 /// and, always, what Microsoft asks for and Wine does not:
 ///   WSAPoll fails with 10022 when an entry asks for no event; inet_pton fails with 10093 before WSAStartup;
 ///   after an accept that was made to fail the event of WSAEventSelect is set again, for the client is still there.

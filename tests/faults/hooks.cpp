@@ -58,6 +58,7 @@ enum fault : std::size_t {
         GetQueuedCompletionStatus_fails,
     AcceptEx_fails,
     thread_fails,
+    accept_arms_nothing,
     select_says_ready,
     new_fails,
 };
@@ -69,6 +70,7 @@ constexpr const char* names[] = {
         "GetQueuedCompletionStatus",
     "AcceptEx",
     "thread",
+    "accept_arms_nothing",
     "select_says_ready",
     "new",
 };
@@ -111,6 +113,10 @@ using plain_accept = replaced<accept_fails, decltype(::accept)>;
 SOCKET WSAAPI accept_again(SOCKET listener, sockaddr* address, int* length) {
     const std::uint32_t code = fault_of(accept_fails);
     if (code == none) {
+        if (const std::uint32_t quiet_code = fault_of(accept_arms_nothing); quiet_code != none) {
+            ::SetLastError(quiet_code);
+            return INVALID_SOCKET;
+        }
         return plain_accept::real(listener, address, length);
     }
     // Microsoft: accept() arms FD_ACCEPT again, successful or not. The client is still there, so the event is set.
