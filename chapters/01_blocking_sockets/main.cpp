@@ -10,14 +10,16 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace {
 
 // [close_and_fail]
-// Whoever has opened a socket closes it, on each way out. From chapter 02 on a destructor
-// sees to that.
+// The socket that was opened has to be closed on every way out. From chapter 02 on a
+// destructor does that.
 [[noreturn]] void close_and_fail(SOCKET listener, int code, std::string_view call,
                                  std::string_view detail = {}) {
     if (::closesocket(listener) == SOCKET_ERROR) {
@@ -36,8 +38,8 @@ SOCKET open_listener(const iocp::server_options& options) {
     address.sin_family = AF_INET;
     address.sin_port = ::htons(options.port); // ports travel in network byte order
     if (::inet_pton(AF_INET, options.host.c_str(), &address.sin_addr) != 1) {
-        iocp::fail(WSAEAFNOSUPPORT, "inet_pton",
-                   where); // an IPv6 address: chapter 02 takes those too
+        // An IPv6 address: chapter 02 takes those too.
+        iocp::fail(WSAEAFNOSUPPORT, "inet_pton", where);
     }
     // [/address]
 
@@ -84,8 +86,8 @@ void echo(SOCKET client) {
     for (;;) {
         const int received = ::recv(client, buffer, sizeof buffer, 0);
         if (received == SOCKET_ERROR) {
-            iocp::report(::WSAGetLastError(),
-                         "recv"); // this client is lost; the next one is not
+            // This client is lost; the next one is not.
+            iocp::report(::WSAGetLastError(), "recv");
             return;
         }
         if (received == 0) {
@@ -99,8 +101,8 @@ void echo(SOCKET client) {
             return;
         }
     }
-    if (::shutdown(client, SD_SEND) ==
-        SOCKET_ERROR) { // now the client sees the end of the echo, too
+    // Now the client sees the end of the echo, too.
+    if (::shutdown(client, SD_SEND) == SOCKET_ERROR) {
         iocp::report(::WSAGetLastError(), "shutdown");
     }
 }
@@ -108,6 +110,7 @@ void echo(SOCKET client) {
 
 // [serve]
 [[noreturn]] void serve(SOCKET listener) {
+    int last_failure = 0;
     for (;;) {
         // [take]
         const SOCKET client = ::accept(listener, nullptr, nullptr);
@@ -116,8 +119,14 @@ void echo(SOCKET client) {
             if (code == WSAECONNRESET) {
                 continue; // this client left while it waited for its turn
             }
-            close_and_fail(listener, code, "accept");
+            // The system may be out of sockets: one line, and one try every 250 ms.
+            if (std::exchange(last_failure, code) != code) {
+                iocp::report(code, "accept");
+            }
+            ::Sleep(250);
+            continue;
         }
+        last_failure = 0;
         // [/take]
 
         // [no_delay]
@@ -145,16 +154,16 @@ int main(int argc, char** argv) {
     const auto options = iocp::parse_server_options(argc, argv, "01_blocking_sockets",
                                                     "one client at a time");
     WSADATA about{};
-    const int refused = ::WSAStartup(
-        MAKEWORD(2, 2), &about); // returns its error: there is no "last" one yet
+    // Returns its error: there is no "last" one yet.
+    const int refused = ::WSAStartup(MAKEWORD(2, 2), &about);
     if (refused != 0) {
         iocp::report(refused, "WSAStartup");
         return 1;
     }
     try {
-        serve(open_listener(
-            options)); // for ever: Ctrl+C is the system's to handle in this chapter
-    } catch (const iocp::call_error& problem) {
+        // For ever: in this chapter it is the system that handles Ctrl+C.
+        serve(open_listener(options));
+    } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
     }
     if (::WSACleanup() == SOCKET_ERROR) {

@@ -1,6 +1,6 @@
-// Chapter 02: a thread per client. Nobody waits for anybody, every client costs a thread,
-// and the program ends cleanly: no call waits longer than a moment, so each thread comes to
-// look at the stop flag and closes its own socket.
+// Chapter 02: a thread per client. No client waits for another, every client costs a
+// thread, and the program ends cleanly: no call waits for long, so each thread soon looks
+// at the stop flag and closes its own socket.
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -17,7 +17,6 @@
 #include <exception>
 #include <functional>
 #include <list>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -33,8 +32,8 @@ BOOL WINAPI on_console_event(DWORD event) {
     if (event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT) {
         return FALSE; // not ours: the window is being closed, the user logs off
     }
-    stopping = true;
-    return TRUE;
+    const bool asked_before = stopping.exchange(true);
+    return asked_before ? FALSE : TRUE; // FALSE: the system ends the program at once
 }
 // [/stop]
 
@@ -62,8 +61,22 @@ bool wait_readable(SOCKET socket) {
 }
 // [/wait]
 
+// [nonblocking]
+// What select() says of a listener may be out of date: a client can leave before accept()
+// is called. A blocking accept() would then wait for the next client, and not see Ctrl+C
+// meanwhile. On a non-blocking socket it fails instead. Chapter 03 is about these.
+void set_nonblocking(SOCKET socket, bool wanted) {
+    u_long on = wanted ? 1 : 0;
+    if (::ioctlsocket(socket, FIONBIO, &on) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "ioctlsocket FIONBIO");
+    }
+}
+// [/nonblocking]
+
 // [echo]
 void echo(SOCKET client) {
+    set_nonblocking(client, false); // it may have inherited that from the listener
+
     // [give_up]
     // A client that never reads blocks send(). After this time-out the client is given up,
     // and with it its socket.
@@ -100,53 +113,85 @@ struct client_thread {
     std::thread thread;
 };
 
-// The thread owns the socket: it alone uses it, and it alone closes it.
-void run_client(iocp::unique_socket socket, client_thread& self) {
+// The thread owns the socket: it alone uses it, and it alone closes it. An exception that
+// left the thread would end the program.
+void run_client(iocp::unique_socket socket, client_thread& self) noexcept {
     try {
         echo(socket.get());
-    } catch (const iocp::call_error& problem) {
-        std::fprintf(stderr, "%s\n",
-                     problem.what()); // this client is lost; the others are not
+    } catch (const std::exception& problem) { // this client is lost; the others are not
+        std::fprintf(stderr, "%s\n", problem.what());
     }
     socket.reset();
     self.finished = true;
 }
-
-void join_finished(std::list<client_thread>& clients) {
-    clients.remove_if([](client_thread& client) {
-        if (!client.finished) {
-            return false;
-        }
-        client.thread.join();
-        return true;
-    });
-}
 // [/client]
+
+// [threads]
+class client_threads {
+public:
+    client_threads() = default;
+    client_threads(const client_threads&) = delete;
+    client_threads& operator=(const client_threads&) = delete;
+
+    // Runs on every way out of serve(), an exception too: a std::thread that is destroyed
+    // before it was joined ends the program.
+    ~client_threads() {
+        stopping = true;
+        for (client_thread& client : threads_) {
+            client.thread.join(); // at most one bounded wait away
+        }
+    }
+
+    void start(iocp::unique_socket socket) {
+        // One entry, which joins the others when nothing can fail any more.
+        std::list<client_thread> fresh(1);
+        client_thread& self = fresh.front();
+        self.thread = std::thread{run_client, std::move(socket), std::ref(self)};
+        threads_.splice(threads_.end(), fresh);
+    }
+
+    void join_finished() {
+        threads_.remove_if([](client_thread& client) {
+            if (!client.finished) {
+                return false;
+            }
+            client.thread.join();
+            return true;
+        });
+    }
+
+private:
+    std::list<client_thread> threads_; // a list: a thread keeps a reference to its entry
+};
+// [/threads]
 
 // [serve]
 void serve(SOCKET listener) {
-    std::list<client_thread> clients; // a list: a thread keeps a reference to its own entry
+    client_threads clients;
+    int last_failure = 0;
     while (wait_readable(listener)) {
-        join_finished(clients);
+        clients.join_finished();
         iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
         if (!socket) {
-            iocp::report(::WSAGetLastError(), "accept");
-            std::this_thread::sleep_for(
-                250ms); // out of sockets, perhaps: the client waits until one is free
+            const int code = ::WSAGetLastError();
+            if (code == WSAEWOULDBLOCK || code == WSAECONNRESET) {
+                continue; // the client has left in the meantime
+            }
+            // Out of sockets, perhaps: the client waits until one is free. One line says
+            // so, however long it takes.
+            if (std::exchange(last_failure, code) != code) {
+                iocp::report(code, "accept");
+            }
+            std::this_thread::sleep_for(250ms);
             continue;
         }
+        last_failure = 0;
         iocp::send_without_delay(socket.get());
-        client_thread& client = clients.emplace_back();
         try {
-            client.thread = std::thread{run_client, std::move(socket), std::ref(client)};
-        } catch (const std::system_error& problem) {
-            std::fprintf(stderr, "std::thread: %s\n",
-                         problem.what()); // no thread, no service: the price
-            clients.pop_back();
+            clients.start(std::move(socket));
+        } catch (const std::exception& problem) { // no thread or no memory: one client less
+            std::fprintf(stderr, "std::thread: %s\n", problem.what());
         }
-    }
-    for (client_thread& client : clients) {
-        client.thread.join(); // at most one bounded wait away
     }
 }
 // [/serve]
@@ -168,6 +213,7 @@ int main(int argc, char** argv) {
         if (!listener) {
             iocp::fail(::WSAGetLastError(), "socket");
         }
+        set_nonblocking(listener.get(), true);
         iocp::start_listening(listener.get(), where);
         serve(listener.get());
     } catch (const std::exception& problem) {

@@ -12,11 +12,15 @@
 
 #include <winsock2.h>
 
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <list>
+#include <thread>
 #include <utility>
 #include <vector>
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -30,7 +34,7 @@ struct client {
     int end = 0;
     bool finished = false;
 
-    bool owes_bytes() const { return begin < end; }
+    bool has_unsent() const { return begin < end; }
 };
 // [/client]
 
@@ -47,7 +51,7 @@ void make_nonblocking(SOCKET socket) {
 
 // [send]
 void send_rest(client& c) {
-    while (c.owes_bytes()) {
+    while (c.has_unsent()) {
         const int sent = ::send(c.socket.get(), c.buffer + c.begin, c.end - c.begin, 0);
         if (sent == SOCKET_ERROR) {
             const int code = ::WSAGetLastError();
@@ -66,8 +70,8 @@ void receive_and_send(client& c) {
     const int received = ::recv(c.socket.get(), c.buffer, sizeof c.buffer, 0);
     if (received == SOCKET_ERROR) {
         const int code = ::WSAGetLastError();
-        if (code != WSAEWOULDBLOCK) { // readiness is a hint: what was there may be gone
-                                      // when we come
+        // Readiness is a hint: what was there may be gone when we come.
+        if (code != WSAEWOULDBLOCK) {
             iocp::fail(code, "recv");
         }
         return;
@@ -86,50 +90,61 @@ void receive_and_send(client& c) {
 // [/receive]
 
 // [accept]
-bool accept_one(SOCKET listener, std::list<client>& clients) {
+// 0, or the code with which accept() has failed.
+int accept_one(SOCKET listener, std::list<client>& clients,
+               std::vector<WSAPOLLFD>& watched) {
     iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
     if (!socket) {
         const int code = ::WSAGetLastError();
         if (code == WSAEWOULDBLOCK || code == WSAECONNRESET) {
-            return true; // the client has left in the meantime
+            return 0; // the client has left in the meantime
         }
-        iocp::report(code, "accept");
-        return false; // out of sockets, perhaps
+        return code;
     }
     try {
         make_nonblocking(socket.get());
         iocp::send_without_delay(socket.get());
+        // Room for this one and for the listener. If there is no memory for it we find out
+        // now, where it costs one client, and not in the middle of the loop.
+        watched.reserve(clients.size() + 2);
         clients.emplace_back(std::move(socket));
-    } catch (const iocp::call_error& problem) {
-        std::fprintf(stderr, "%s\n",
-                     problem.what()); // one client less; the listener goes on
+    } catch (const std::exception& problem) { // one client less; the listener goes on
+        std::fprintf(stderr, "%s\n", problem.what());
     }
-    return true;
+    return 0;
 }
 // [/accept]
 
 // [loop]
 void serve(SOCKET listener, const iocp::stop_signal& stop) {
+    using clock = std::chrono::steady_clock;
+    constexpr auto moment = 250ms; // how late we may be for Ctrl+C, or to try again
     std::list<client> clients;
     std::vector<WSAPOLLFD> watched; // the clients in their order, then the listener
-    bool accepting = true;
+    watched.reserve(1);
+    clock::time_point accept_from{}; // after a failure: a little later
+    int last_failure = 0;
 
     while (!stop.is_set()) {
         // [watch]
         watched.clear();
         for (const client& c : clients) {
-            // Who owes bytes is not read from: so a client that never reads fills one
-            // buffer and no more.
-            watched.push_back({c.socket.get(),
-                               static_cast<SHORT>(c.owes_bytes() ? POLLWRNORM : POLLRDNORM),
-                               0});
+            // A client with bytes to come is not read from: one that never reads fills its
+            // buffer here and no more.
+            const SHORT wanted = c.has_unsent() ? POLLWRNORM : POLLRDNORM;
+            watched.push_back({c.socket.get(), wanted, 0});
         }
-        watched.push_back({listener, static_cast<SHORT>(accepting ? POLLRDNORM : 0),
-                           0}); // never an empty array
-
-        const int ready =
-            ::WSAPoll(watched.data(), static_cast<ULONG>(watched.size()), 250);
-        if (ready == SOCKET_ERROR) {
+        const bool accepting = clock::now() >= accept_from;
+        if (accepting) {
+            watched.push_back({listener, POLLRDNORM, 0});
+        }
+        if (watched.empty()) { // WSAPoll does not take an empty array
+            std::this_thread::sleep_for(moment);
+            continue;
+        }
+        const int limit_ms = static_cast<int>(moment.count());
+        if (::WSAPoll(watched.data(), static_cast<ULONG>(watched.size()), limit_ms) ==
+            SOCKET_ERROR) {
             iocp::fail(::WSAGetLastError(), "WSAPoll");
         }
         // [/watch]
@@ -144,23 +159,30 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
             try {
                 // POLLERR and POLLHUP come unasked; the call on the socket then says what
                 // is the matter.
-                c.owes_bytes() ? send_rest(c) : receive_and_send(c);
-            } catch (const iocp::call_error& problem) {
-                std::fprintf(stderr, "%s\n",
-                             problem.what()); // this client is lost; the others are not
+                if (c.has_unsent()) {
+                    send_rest(c);
+                } else {
+                    receive_and_send(c);
+                }
+            } catch (const std::exception& problem) { // this client is lost
+                std::fprintf(stderr, "%s\n", problem.what());
                 c.finished = true;
             }
         }
         const bool somebody_waits = accepting && entry->revents != 0;
-        const bool somebody_left =
-            std::erase_if(clients, [](const client& c) { return c.finished; }) != 0;
+        std::erase_if(clients, [](const client& c) { return c.finished; });
         // [/ready]
 
         // [again]
         if (somebody_waits) {
-            accepting = accept_one(listener, clients);
-        } else if (somebody_left || ready == 0) {
-            accepting = true; // it failed before, and may succeed now
+            const int code = accept_one(listener, clients, watched);
+            if (code != 0) { // out of sockets, perhaps: the client waits until one is free
+                accept_from = clock::now() + moment;
+                if (code != last_failure) {
+                    iocp::report(code, "accept"); // one line, however long it lasts
+                }
+            }
+            last_failure = code;
         }
         // [/again]
     }
@@ -182,8 +204,8 @@ int main(int argc, char** argv) {
         if (!listener) {
             iocp::fail(::WSAGetLastError(), "socket");
         }
-        make_nonblocking(listener.get()); // a client that leaves between WSAPoll and accept
-                                          // must not block us
+        // A client that leaves between WSAPoll and accept must not block us.
+        make_nonblocking(listener.get());
         iocp::start_listening(listener.get(), where);
         serve(listener.get(), stop);
     } catch (const std::exception& problem) {

@@ -12,12 +12,15 @@
 
 #include <winsock2.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <list>
 #include <utility>
 #include <vector>
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -29,8 +32,8 @@ constexpr std::size_t max_clients = WSA_MAXIMUM_WAIT_EVENTS - 2;
 
 // [create]
 iocp::unique_event create_event() {
-    iocp::unique_event event{
-        ::WSACreateEvent()}; // manual reset: it stays signalled until somebody resets it
+    // Manual reset: it stays signalled until somebody resets it.
+    iocp::unique_event event{::WSACreateEvent()};
     if (!event) {
         iocp::fail(::WSAGetLastError(), "WSACreateEvent");
     }
@@ -50,8 +53,8 @@ struct client {
         }
     }
 
-    iocp::unique_event
-        event; // before the socket, so that it outlives it: the socket refers to it
+    // Before the socket, so that it outlives it: the socket refers to it.
+    iocp::unique_event event;
     iocp::unique_socket socket;
     char buffer[4096];
     int begin = 0; // received and not yet sent: buffer[begin, end)
@@ -114,49 +117,51 @@ void pump(client& c) {
 void look_at(client& c) {
     try {
         WSANETWORKEVENTS seen{};
-        if (::WSAEnumNetworkEvents(c.socket.get(), c.event.get(), &seen) ==
-            SOCKET_ERROR) { // resets the event, too
+        // Resets the event, too.
+        if (::WSAEnumNetworkEvents(c.socket.get(), c.event.get(), &seen) == SOCKET_ERROR) {
             iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
         }
-        pump(c); // whatever was seen: the calls on the socket know best, and report what is
-                 // wrong with it
-    } catch (const iocp::call_error& problem) {
-        std::fprintf(stderr, "%s\n",
-                     problem.what()); // this client is lost; the others are not
+        // Whatever was seen: the calls on the socket know best, and report what is wrong.
+        pump(c);
+    } catch (const std::exception& problem) { // this client is lost; the others are not
+        std::fprintf(stderr, "%s\n", problem.what());
         c.finished = true;
     }
 }
 // [/look]
 
 // [accept]
-void accept_one(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
-    // [reset]
-    // The same as above in two calls. Both come before accept(), which arms FD_ACCEPT
-    // again: a client that comes after that sets an event that nobody resets any more.
-    if (!::WSAResetEvent(event)) {
-        iocp::fail(::WSAGetLastError(), "WSAResetEvent");
-    }
+// 0, or the code with which accept() has failed.
+int accept_one(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
+    // As above, and before accept(), which arms FD_ACCEPT again: a client that comes after
+    // that sets an event that nobody resets any more.
     WSANETWORKEVENTS seen{};
-    if (::WSAEnumNetworkEvents(listener, nullptr, &seen) == SOCKET_ERROR) {
+    if (::WSAEnumNetworkEvents(listener, event, &seen) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
     }
-    // [/reset]
     // One client for each time that the event was set: when more of them wait, accept() has
     // it set again at once.
-    try {
-        iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
-        if (!socket) {
-            const int code = ::WSAGetLastError();
-            if (code != WSAEWOULDBLOCK) { // that one has left while it waited
-                iocp::report(code, "accept");
-            }
-            return;
+    iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
+    if (!socket) {
+        const int code = ::WSAGetLastError();
+        if (code == WSAEWOULDBLOCK) {
+            return 0; // that one has left while it waited
         }
+        // [unserved]
+        // The client, or the next one, is still there to be accepted: remind ourselves.
+        if (!::WSASetEvent(event)) {
+            iocp::fail(::WSAGetLastError(), "WSASetEvent");
+        }
+        return code == WSAECONNRESET ? 0 : code;
+        // [/unserved]
+    }
+    try {
         iocp::send_without_delay(socket.get());
         clients.emplace_back(std::move(socket));
-    } catch (const iocp::call_error& problem) {
+    } catch (const std::exception& problem) { // one client less; the listener goes on
         std::fprintf(stderr, "%s\n", problem.what());
     }
+    return 0;
 }
 // [/accept]
 
@@ -169,23 +174,29 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
     }
     // [/listener]
 
+    using clock = std::chrono::steady_clock;
+    constexpr auto pause = 250ms;
     std::list<client> clients;
     std::vector<WSAEVENT> events;
+    events.reserve(WSA_MAXIMUM_WAIT_EVENTS); // no memory is asked for in the loop
+    clock::time_point accept_from{};         // after a failure: a little later
+    int last_failure = 0;
     for (;;) {
         // [wait]
         events.assign(1, stop.event());
         for (const client& c : clients) {
             events.push_back(c.event.get());
         }
-        if (clients.size() < max_clients) {
-            events.push_back(
-                listener_event
-                    .get()); // when all handles are taken, the 63rd client waits unaccepted
+        const bool pausing = clock::now() < accept_from;
+        const bool accepting = !pausing && clients.size() < max_clients;
+        if (accepting) { // when all handles are taken, the 63rd client waits unaccepted
+            events.push_back(listener_event.get());
         }
 
         const DWORD count = static_cast<DWORD>(events.size());
+        const DWORD limit_ms = pausing ? static_cast<DWORD>(pause.count()) : WSA_INFINITE;
         const DWORD first =
-            ::WSAWaitForMultipleEvents(count, events.data(), FALSE, WSA_INFINITE, FALSE);
+            ::WSAWaitForMultipleEvents(count, events.data(), FALSE, limit_ms, FALSE);
         if (first == WSA_WAIT_FAILED) {
             iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
         }
@@ -208,10 +219,19 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
             }
         }
         std::erase_if(clients, [](const client& c) { return c.finished; });
-        if (is_signalled(listener_event.get()) && clients.size() < max_clients) {
-            accept_one(listener, listener_event.get(), clients);
-        }
         // [/round]
+        // [again]
+        if (accepting && is_signalled(listener_event.get())) {
+            const int code = accept_one(listener, listener_event.get(), clients);
+            if (code != 0) { // out of sockets, perhaps: the client waits until one is free
+                accept_from = clock::now() + pause;
+                if (code != last_failure) {
+                    iocp::report(code, "accept"); // one line, however long it lasts
+                }
+            }
+            last_failure = code;
+        }
+        // [/again]
     }
 }
 // [/loop]

@@ -14,6 +14,7 @@
 
 #include <winsock2.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -21,6 +22,8 @@
 #include <list>
 #include <utility>
 #include <vector>
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -102,9 +105,8 @@ void check_submitted(connection& c, int returned, const char* call) {
 void receive(connection& c) {
     prepare(c);
     c.receiving = true;
-    WSABUF room{
-        sizeof c.buffer,
-        c.buffer}; // the call copies this description; the bytes it describes it borrows
+    // The call copies this description; the bytes that it describes it borrows.
+    WSABUF room{sizeof c.buffer, c.buffer};
     DWORD flags = 0;
     // lent: c.overlapped, c.buffer -> kernel until WSAGetOverlappedResult gives a result
     // that is not 996
@@ -136,8 +138,8 @@ void complete(connection& c) {
         ::WSAGetOverlappedResult(c.socket.get(), &c.overlapped, &bytes, FALSE, &flags);
     const int code = good ? 0 : ::WSAGetLastError();
     if (code == WSA_IO_INCOMPLETE) {
-        return; // 996: not yet. The event was set, so this cannot be; if it is, everything
-                // is still lent.
+        // 996: not yet. The event was set, so this cannot be; if it is, all is still lent.
+        return;
     }
     c.in_flight = false;
     // back: c.overlapped, c.buffer
@@ -147,7 +149,11 @@ void complete(connection& c) {
 
     if (!c.receiving) {
         c.begin += bytes;
-        c.begin < c.end ? send_rest(c) : receive(c);
+        if (c.begin < c.end) {
+            send_rest(c);
+        } else {
+            receive(c);
+        }
     } else if (bytes > 0) {
         c.begin = 0;
         c.end = bytes; // what came, not what there was room for
@@ -167,7 +173,7 @@ void complete(connection& c) {
 void guarded(connection& c, void (*step)(connection&)) {
     try {
         step(c);
-    } catch (const iocp::call_error& problem) {
+    } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         c.finished = true;
     }
@@ -188,25 +194,30 @@ void start(connection& c) {
 // [/start]
 
 // [accept_one]
-void accept_one(SOCKET listener, WSAEVENT event, std::list<connection>& connections) {
+// 0, or the code with which accept() has failed.
+int accept_one(SOCKET listener, WSAEVENT event, std::list<connection>& connections) {
     WSANETWORKEVENTS seen{};
     if (::WSAEnumNetworkEvents(listener, event, &seen) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "WSAEnumNetworkEvents");
     }
-    iocp::unique_socket socket{
-        ::accept(listener, nullptr, nullptr)}; // overlapped, as its listener is
+    // Overlapped, as its listener is.
+    iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
     if (!socket) {
         const int code = ::WSAGetLastError();
-        if (code != WSAEWOULDBLOCK) {
-            iocp::report(code, "accept");
+        if (code == WSAEWOULDBLOCK) {
+            return 0;
         }
-        return;
+        if (!::WSASetEvent(event)) { // as in chapter 04: somebody is still there
+            iocp::fail(::WSAGetLastError(), "WSASetEvent");
+        }
+        return code == WSAECONNRESET ? 0 : code;
     }
     try {
         guarded(connections.emplace_back(std::move(socket)), start);
-    } catch (const iocp::call_error& problem) { // no event for it: one client less
+    } catch (const std::exception& problem) { // no memory or no event: one client less
         std::fprintf(stderr, "%s\n", problem.what());
     }
+    return 0;
 }
 // [/accept_one]
 // [/accept]
@@ -218,19 +229,27 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
         iocp::fail(::WSAGetLastError(), "WSAEventSelect");
     }
 
+    using clock = std::chrono::steady_clock;
+    constexpr auto pause = 250ms;
     std::list<connection> connections; // a list: its elements never move
     std::vector<WSAEVENT> events;
+    events.reserve(WSA_MAXIMUM_WAIT_EVENTS); // no memory is asked for in the loop
+    clock::time_point accept_from{};         // after a failure: a little later
+    int last_failure = 0;
     for (;;) {
         // [wait]
         events.assign(1, stop.event());
         for (const connection& c : connections) {
             events.push_back(c.event.get());
         }
-        if (connections.size() < max_clients) {
+        const bool pausing = clock::now() < accept_from;
+        const bool accepting = !pausing && connections.size() < max_clients;
+        if (accepting) {
             events.push_back(listener_event.get());
         }
         const DWORD count = static_cast<DWORD>(events.size());
-        if (::WSAWaitForMultipleEvents(count, events.data(), FALSE, WSA_INFINITE, FALSE) ==
+        const DWORD limit_ms = pausing ? static_cast<DWORD>(pause.count()) : WSA_INFINITE;
+        if (::WSAWaitForMultipleEvents(count, events.data(), FALSE, limit_ms, FALSE) ==
             WSA_WAIT_FAILED) {
             iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
         }
@@ -246,10 +265,17 @@ void serve(SOCKET listener, const iocp::stop_signal& stop) {
             }
         }
         std::erase_if(connections, [](const connection& c) { return c.finished; });
-        if (connections.size() < max_clients && iocp::is_signalled(listener_event.get())) {
-            accept_one(listener, listener_event.get(), connections);
-        }
         // [/round]
+        if (accepting && iocp::is_signalled(listener_event.get())) {
+            const int code = accept_one(listener, listener_event.get(), connections);
+            if (code != 0) {
+                accept_from = clock::now() + pause;
+                if (code != last_failure) {
+                    iocp::report(code, "accept");
+                }
+            }
+            last_failure = code;
+        }
     }
 }
 // [/loop]
