@@ -18,16 +18,20 @@
 #include <mswsock.h>
 #include <ws2tcpip.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <list>
-#include <string_view>
 #include <utility>
 #include <vector>
 
+using namespace std::chrono_literals;
+
 namespace {
+
+using clock = std::chrono::steady_clock;
 
 constexpr std::size_t max_clients =
     WSA_MAXIMUM_WAIT_EVENTS - 2; // stop and accept take the other two
@@ -48,10 +52,8 @@ Function load_extension(SOCKET socket, GUID id, const char* name) {
 // [/extension]
 
 // [acceptor]
-// AcceptEx writes both addresses behind the received bytes, each with 16 bytes more than
-// the address itself needs.
+// AcceptEx writes both addresses, each with 16 bytes more than the address itself needs.
 constexpr DWORD address_room = sizeof(sockaddr_in6) + 16;
-constexpr DWORD first_data_room = iocp::event_echo::buffer_size;
 
 struct acceptor {
     acceptor(iocp::unique_socket listening, const iocp::address& where)
@@ -69,18 +71,18 @@ struct acceptor {
     iocp::unique_event event;
     LPFN_ACCEPTEX AcceptEx;
     LPFN_GETACCEPTEXSOCKADDRS GetAcceptExSockaddrs;
-    DWORD receive_length =
-        0; // 0: complete when a client connects; more: not before it has sent something
     iocp::unique_socket socket; // the one that is to be connected
     WSAOVERLAPPED overlapped{};
-    char block[first_data_room + 2 * address_room];
+    char block[2 * address_room];
     bool in_flight = false;
+    clock::time_point accept_from{}; // after a failure: a little later
+    DWORD last_failure = 0;
 };
 
 // [acceptor_end]
 acceptor::~acceptor() {
-    iocp::cancel_and_close(
-        listener); // the operation was started on the listener: closing that ends it
+    // The operation was submitted on the listener: closing that ends it.
+    iocp::cancel_and_close(listener);
     if (in_flight) {
         const WSAEVENT ended = event.get();
         if (::WSAWaitForMultipleEvents(1, &ended, TRUE, WSA_INFINITE, FALSE) ==
@@ -102,13 +104,13 @@ void submit_accept(acceptor& a) {
     }
     a.overlapped = {};
     a.overlapped.hEvent = a.event.get();
-    DWORD bytes =
-        0; // ours to read only if the call completes at once, so a local variable serves
+    DWORD bytes = 0; // ours to read only if the call completes at once, so it may be local
     a.in_flight = true;
     // lent: a.overlapped, a.block, a.socket -> kernel until WSAGetOverlappedResult gives a
     // result that is not 996
-    if (!a.AcceptEx(a.listener.get(), a.socket.get(), a.block, a.receive_length,
-                    address_room, address_room, &bytes, &a.overlapped)) {
+    constexpr DWORD receive_length = 0; // be back when a client connects
+    if (!a.AcceptEx(a.listener.get(), a.socket.get(), a.block, receive_length, address_room,
+                    address_room, &bytes, &a.overlapped)) {
         const int code = ::WSAGetLastError();
         if (code != ERROR_IO_PENDING) {
             a.in_flight = false;
@@ -124,8 +126,8 @@ void complete_accept(acceptor& a, std::list<iocp::event_echo>& connections) {
     DWORD bytes = 0;
     DWORD flags = 0;
     // [accept_result]
-    // Asked of the listener, which started the operation, and not of the socket that was
-    // accepted.
+    // Asked of the listener, on which the operation was submitted, and not of the socket
+    // that was accepted.
     const BOOL good =
         ::WSAGetOverlappedResult(a.listener.get(), &a.overlapped, &bytes, FALSE, &flags);
     const int code = good ? 0 : ::WSAGetLastError();
@@ -135,8 +137,7 @@ void complete_accept(acceptor& a, std::list<iocp::event_echo>& connections) {
     a.in_flight = false;
     // back: a.overlapped, a.block, a.socket
     if (code != 0) {
-        iocp::fail(code, "AcceptEx"); // the client has reset the connection, or we have
-                                      // closed it: one client less
+        iocp::fail(code, "AcceptEx");
     }
     // [/accept_result]
 
@@ -157,74 +158,61 @@ void complete_accept(acceptor& a, std::list<iocp::event_echo>& connections) {
     sockaddr* remote = nullptr;
     int local_length = 0;
     int remote_length = 0;
-    a.GetAcceptExSockaddrs(a.block, a.receive_length, address_room, address_room, &local,
-                           &local_length, &remote, &remote_length);
+    a.GetAcceptExSockaddrs(a.block, 0, address_room, address_room, &local, &local_length,
+                           &remote, &remote_length);
     std::printf("accepted %s\n", iocp::address{remote, remote_length}.text().c_str());
     std::fflush(stdout);
-
-    iocp::send_without_delay(a.socket.get());
-    connections.emplace_back(std::move(a.socket))
-        .start({a.block, bytes}); // copies: the block is soon lent again
     // [/addresses]
+
+    a.last_failure = 0;
+    iocp::send_without_delay(a.socket.get());
+    connections.emplace_back(std::move(a.socket)).start();
 }
 // [/complete_accept]
 
-// [patience]
-// With a receive length AcceptEx waits for the first byte. SO_CONNECT_TIME tells for how
-// many seconds the socket has been connected all the same; closing it ends the operation,
-// and the next client can come.
-void end_silence(acceptor& a, unsigned patience_s) {
-    if (!a.in_flight || !a.socket) {
+// [accept_failed]
+// A client that resets while it is accepted is no trouble to anybody else. Whatever else
+// has failed would fail again at once, so it is told once, and tried again later.
+void accept_failed(acceptor& a, const std::exception& problem) {
+    const auto* const call = dynamic_cast<const iocp::call_error*>(&problem);
+    const DWORD code = call == nullptr ? ERROR_OUTOFMEMORY : call->code();
+    if (code == WSAECONNRESET || code == WSAENOTCONN) { // the latter under Wine
         return;
     }
-    DWORD connected_s = 0;
-    int length = sizeof connected_s;
-    if (::getsockopt(a.socket.get(), SOL_SOCKET, SO_CONNECT_TIME,
-                     reinterpret_cast<char*>(&connected_s), &length) == SOCKET_ERROR) {
-        iocp::fail(::WSAGetLastError(), "getsockopt SO_CONNECT_TIME");
-    }
-    constexpr DWORD not_connected = 0xFFFF'FFFF;
-    if (connected_s != not_connected && connected_s >= patience_s) {
-        a.socket.reset();
+    a.accept_from = clock::now() + 250ms;
+    if (std::exchange(a.last_failure, code) != code) {
+        std::fprintf(stderr, "%s\n", problem.what());
     }
 }
-// [/patience]
+// [/accept_failed]
 
 // [loop]
-struct accept_options {
-    bool first_data = false; // AcceptEx with a receive length
-    unsigned patience_s = 0; // 0: a silent client may hold the accept for ever
-};
-
-void serve(acceptor& a, const accept_options& options, const iocp::stop_signal& stop) {
-    a.receive_length = options.first_data ? first_data_room : 0;
+void serve(acceptor& a, const iocp::stop_signal& stop) {
     std::list<iocp::event_echo> connections; // a list: its elements never move
     std::vector<WSAEVENT> events;
+    events.reserve(WSA_MAXIMUM_WAIT_EVENTS); // no memory is asked for in the loop
     for (;;) {
         // [arm]
-        if (!a.in_flight && connections.size() < max_clients) {
+        const bool room = connections.size() < max_clients;
+        if (room && !a.in_flight && clock::now() >= a.accept_from) {
             try {
                 submit_accept(a);
-            } catch (const iocp::call_error& problem) {
-                std::fprintf(stderr, "%s\n",
-                             problem.what()); // tried again after the next wait
+            } catch (const std::exception& problem) {
+                accept_failed(a, problem);
             }
         }
         // [/arm]
         events.assign(1, stop.event());
-        if (a.in_flight) {
-            events.push_back(
-                a.event.get()); // not else: it still tells of the accept before
+        if (a.in_flight) { // if not, its event still tells of the accept before
+            events.push_back(a.event.get());
         }
         for (const iocp::event_echo& c : connections) {
             events.push_back(c.event());
         }
-        const bool unarmed = !a.in_flight && connections.size() < max_clients;
-        const bool ticking = unarmed || (options.first_data && options.patience_s != 0);
+        const DWORD limit_ms = room && !a.in_flight ? 250 : WSA_INFINITE;
         const DWORD count = static_cast<DWORD>(events.size());
-        if (::WSAWaitForMultipleEvents(count, events.data(), FALSE,
-                                       ticking ? 250 : WSA_INFINITE,
-                                       FALSE) == WSA_WAIT_FAILED) {
+        if (::WSAWaitForMultipleEvents(count, events.data(), FALSE, limit_ms, FALSE) ==
+            WSA_WAIT_FAILED) {
             iocp::fail(::WSAGetLastError(), "WSAWaitForMultipleEvents");
         }
 
@@ -238,15 +226,12 @@ void serve(acceptor& a, const accept_options& options, const iocp::stop_signal& 
             }
         }
         std::erase_if(connections, [](const iocp::event_echo& c) { return c.finished(); });
-        try {
-            if (a.in_flight && iocp::is_signalled(a.event.get())) {
+        if (a.in_flight && iocp::is_signalled(a.event.get())) {
+            try {
                 complete_accept(a, connections);
-            } else if (ticking && options.patience_s != 0) {
-                end_silence(a, options.patience_s);
+            } catch (const std::exception& problem) {
+                accept_failed(a, problem); // one client less; the listener goes on
             }
-        } catch (const iocp::call_error& problem) {
-            std::fprintf(stderr, "%s\n",
-                         problem.what()); // one client less; the listener goes on
         }
         // [/round]
     }
@@ -256,16 +241,8 @@ void serve(acceptor& a, const accept_options& options, const iocp::stop_signal& 
 } // namespace
 
 int main(int argc, char** argv) {
-    iocp::server_options options;
-    accept_options accepting;
-    iocp::command_line{"06_accept_ex", "accepting is an operation, too"}
-        .server(options)
-        .flag("--first-data", accepting.first_data,
-              "AcceptEx waits for the first bytes of each client")
-        .number("--patience", accepting.patience_s, 0, 3600,
-                "with --first-data: seconds that a silent client may hold the accept; 0 is "
-                "for ever")
-        .parse(argc, argv);
+    const auto options = iocp::parse_server_options(argc, argv, "06_accept_ex",
+                                                    "accepting is an operation, too");
     try {
         const iocp::winsock winsock;
         const iocp::stop_signal stop;
@@ -273,7 +250,7 @@ int main(int argc, char** argv) {
         iocp::unique_socket listener = iocp::overlapped_socket(where.family());
         iocp::start_listening(listener.get(), where);
         acceptor a{std::move(listener), where};
-        serve(a, accepting, stop);
+        serve(a, stop);
     } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         return 1;
