@@ -2,6 +2,7 @@
 
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
+#include "tests/support/faulty_server.hpp"
 
 #include <doctest/doctest.h>
 
@@ -25,5 +26,17 @@ TEST_CASE("the second client waits until the first one leaves and then gets all 
     second.close();
     check_same(third.receive_exactly(5), "third");
     third.close();
+    check_stops(running);
+}
+
+TEST_CASE("when accept fails for a while the client waits and one line says so" * needs_faults()) {
+    faulty_server running("accept:10024:1-4");
+    client one(running.where());
+    check_same(one.exchange("hello"), "hello");
+    CHECK(running.faults() == 4);
+    const std::string told = "accept: 10024";
+    CHECK(running.err().find(told) == 0);
+    CHECK(running.err().rfind(told) == 0);
+    one.close();
     check_stops(running);
 }

@@ -1,4 +1,5 @@
-// Chapter 06 accepts by an operation, AcceptEx, which by request waits for the client's first bytes too.
+// Chapter 06 accepts by an operation, AcceptEx. The folder's second program, 06_first_data, has it wait for the
+// client's first bytes too.
 
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
@@ -22,8 +23,8 @@ TEST_CASE("a client that is accepted is named with its own address" * needs("acc
     check_stops(running);
 }
 
-TEST_CASE("with first data a silent client holds up the others until it speaks" * needs("first-data")) {
-    server running({L"--first-data"});
+TEST_CASE("with first data a silent client holds up the others until it speaks" * needs_second_program()) {
+    second_program running("06_first_data");
     client silent(running.where());
     client second(running.where());
     client third(running.where());
@@ -37,8 +38,8 @@ TEST_CASE("with first data a silent client holds up the others until it speaks" 
     check_stops(running);
 }
 
-TEST_CASE("with first data a silent client that leaves sets the others free" * needs("first-data")) {
-    server running({L"--first-data"});
+TEST_CASE("with first data a silent client that leaves sets the others free" * needs_second_program()) {
+    second_program running("06_first_data");
     client silent(running.where());
     client second(running.where());
     second.send_all("second");
@@ -48,8 +49,9 @@ TEST_CASE("with first data a silent client that leaves sets the others free" * n
     check_stops(running);
 }
 
-TEST_CASE("with first data and patience the silent client is ended and the others are served" * needs("first-data")) {
-    server running({L"--first-data", L"--patience", L"3"});
+TEST_CASE("with first data and patience the silent client is ended and the others are served" *
+          needs_second_program()) {
+    second_program running("06_first_data", {L"--patience", L"3"});
     client silent(running.where());
     client second(running.where());
     second.send_all("second");
@@ -62,8 +64,19 @@ TEST_CASE("with first data and patience the silent client is ended and the other
     check_stops(running);
 }
 
-TEST_CASE("with first data the first message comes back whole whatever its size" * needs("first-data")) {
-    server running({L"--first-data"});
+TEST_CASE("with first data Ctrl+C ends the server beside a client that is silent and one that never reads" *
+          needs_second_program()) {
+    second_program running("06_first_data");
+    client never_reads(running.where(), small_buffer);
+    REQUIRE(never_reads.fill(more_than_fits) < more_than_fits);
+    client silent(running.where());
+    check_stops(running);
+    check_same(silent.receive_until_end().bytes, "");
+    CHECK(never_reads.is_cut_off());
+}
+
+TEST_CASE("with first data the first message comes back whole whatever its size" * needs_second_program()) {
+    second_program running("06_first_data");
     for (const std::size_t size : {1U, 976U, 1024U, 4096U, 4097U, 100'000U}) {
         client one(running.where());
         const std::string first = pattern(size, size);

@@ -236,8 +236,9 @@ bool client::hears_nothing_for(std::chrono::milliseconds duration) {
 }
 
 bool client::is_cut_off(std::chrono::milliseconds limit) {
-    // No event is asked for: WSAPoll reports POLLHUP and POLLERR all the same.
-    return wait_for(0, deadline(limit));
+    // WSAPoll reports POLLHUP and POLLERR unasked, but something has to be asked for: out-of-band data, which no server
+    // here sends.
+    return wait_for(POLLRDBAND, deadline(limit));
 }
 
 void client::shutdown_send() {

@@ -23,10 +23,6 @@ void needs_faults::fill(doctest::detail::TestCase& state) const {
     state.m_skip = state.m_skip || the_options().own_program || the_options().watched;
 }
 
-bool has_no_faults() {
-    return the_options().own_program || the_options().watched;
-}
-
 faulty_server::faulty_server(const std::string& rules, const std::vector<std::wstring>& arguments)
     : server(faulty_program(), arguments, variable_for_children(variable, rules)) {
     const std::string name = faults::shared_name + std::to_string(process_id());

@@ -18,9 +18,6 @@ struct needs_faults {
     void fill(doctest::detail::TestCase& state) const; ///< what doctest calls
 };
 
-/// For cases that do not say yet `* needs_faults()`.
-bool has_no_faults();
-
 /// The chapter's server, in which calls fail as tests/faults/faults.hpp says.
 ///
 ///     faulty_server running("accept:10024:1-@"); // none is left, until the test says otherwise

@@ -109,6 +109,14 @@ void server::start(const std::filesystem::path& program, const std::vector<std::
     where_ = parse_endpoint(std::string_view(*first).substr(listening_start.size()));
 }
 
+void needs_second_program::fill(doctest::detail::TestCase& state) const {
+    state.m_skip = state.m_skip || the_options().own_program;
+}
+
+second_program::second_program(const std::string& name, const std::vector<std::wstring>& arguments)
+    : server(the_options().program.parent_path() / (name + (the_options().watched ? "_watched.exe" : ".exe")),
+             arguments) {}
+
 server::~server() {
     if (the_options().watched) {
         check_keeps_the_rules(err());

@@ -3,6 +3,8 @@
 #include "tests/support/child.hpp"
 #include "tests/support/endpoint.hpp"
 
+#include <doctest/doctest.h>
+
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -79,6 +81,10 @@ public:
 
 protected:
     /// \param program another one than the chapter's
+    server(const std::filesystem::path& program, const std::vector<std::wstring>& arguments) {
+        start(program, arguments);
+    }
+
     /// \param environment lives until the program has been made
     server(const std::filesystem::path& program, const std::vector<std::wstring>& arguments,
            const variable_for_children& environment);
@@ -92,6 +98,18 @@ private:
     DWORD process_id_ = 0;
     HANDLE process_ = nullptr;
     endpoint where_;
+};
+
+/// What a case about the second program of a chapter's folder says: `TEST_CASE("..." * needs_second_program())`. It is
+/// skipped when a reader's own server is tested. After doctest::skip, if that is there, too.
+struct needs_second_program {
+    void fill(doctest::detail::TestCase& state) const; ///< what doctest calls
+};
+
+/// A second program of the chapter's folder, by its name, in the same way.
+class second_program : public server {
+public:
+    explicit second_program(const std::string& name, const std::vector<std::wstring>& arguments = {});
 };
 
 /// Presses Ctrl+C and checks that the server ends as it should. Of a reader's own server it is asked only when that has
