@@ -1,6 +1,7 @@
 """What the book reads from the sources: regions, checks, Win32 names, the ladder. Knows nothing of Sphinx."""
 
 import csv
+import operator
 import re
 import textwrap
 from functools import lru_cache
@@ -209,15 +210,21 @@ def chapter_info(path, root=ROOT):
             for name, value in fields.items()}
 
 
+COMPARISONS = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
+
+
 def is_skipped(condition, info):
     if not condition:
         return False
-    match = re.fullmatch(r"(?P<not>!?)chapter\.(?P<field>\w+)(?:\s*(?P<op>==|!=)\s*(?P<number>\d+))?", condition)
+    for word, joined in (("||", any), ("&&", all)):
+        if word in condition:
+            return joined([is_skipped(part.strip(), info) for part in condition.split(word)])
+    match = re.fullmatch(r"(?P<not>!?)chapter\.(?P<field>\w+)(?:\s*(?P<op>[=!]=|[<>]=?)\s*(?P<number>\d+))?", condition)
     if not match or match["field"] not in info or (match["not"] and match["op"]):
         raise Mistake(f"a case is skipped on a condition that the book cannot read: {condition}")
     value = info[match["field"]]
     if match["op"]:
-        return (value == int(match["number"])) == (match["op"] == "==")
+        return COMPARISONS[match["op"]](value, int(match["number"]))
     return bool(value) != bool(match["not"])
 
 
