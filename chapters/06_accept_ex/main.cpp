@@ -143,8 +143,8 @@ void complete_accept(acceptor& a, std::list<iocp::event_echo>& connections) {
 
     // [update_context]
     // The accepted socket does not know yet what it is: this gives it the properties of the
-    // listener. Without it shutdown, getsockname and getpeername fail. The value is the
-    // listening socket itself.
+    // listener. Before that it may be given to a few calls only; shutdown, getsockname and
+    // getpeername are not among them. The value is the listening socket itself.
     const SOCKET listener = a.listener.get();
     if (::setsockopt(a.socket.get(), SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
                      reinterpret_cast<const char*>(&listener),
