@@ -90,6 +90,22 @@ TEST_CASE("after Ctrl+C nobody new is let in" * doctest::skip(!chapter.finishes_
     check_nothing_in_flight(running);
 }
 
+TEST_CASE("a second Ctrl+C ends the server at once and waits for no client" * doctest::skip(!chapter.finishes_echoes) *
+          needs("ctrl-c,grace")) {
+    server running(long_grace());
+    client never_reads(running.where(), small_buffer);
+    fill_the_way(never_reads);
+    client idle(running.where());
+    require_same(idle.exchange("hello"), "hello");
+    running.press_ctrl_c();
+    idle.receive_until_end(); // so the first one has been heard
+    running.press_ctrl_c();
+    // The one who presses twice does not ask for a status.
+    if (!running.wait()) {
+        FAIL("after a second Ctrl+C it still waits for a client that never reads");
+    }
+}
+
 TEST_CASE("an idle client is let go and one that talks is not" * doctest::skip(!chapter.lets_idle_go) *
           needs("idle-timeout")) {
     server running({L"--idle-timeout", L"3"});
