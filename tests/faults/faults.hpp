@@ -11,6 +11,7 @@
 ///     IOCP_FAULTS=new:4096:1              the first allocation of 4096 bytes or more throws std::bad_alloc
 ///     IOCP_FAULTS=closesocket:hang:1      the first call of closesocket never comes back
 ///     IOCP_FAULTS=accept:10024:1-3@       counted only while the test has switched the faults on
+///     IOCP_FAULTS=accept:10024:1-0        none fails; the calls are counted
 ///     IOCP_FAULTS=accept:10024:2 new:1:7@ several rules, with spaces between them, max_rules at most
 ///
 /// A test makes a support::faulty_server (tests/support/faulty_server.hpp), which can also switch the faults on and off

@@ -17,14 +17,18 @@ std::size_t lines(const std::string& text) {
     return static_cast<std::size_t>(std::ranges::count(text, '\n'));
 }
 
+// A second rule, under which no call fails. It counts those that no rule before it has made fail.
+constexpr char counted_accepts[] = "AcceptEx:10055:1-0";
+
 } // namespace
 
 TEST_SUITE_BEGIN("faults");
 
 TEST_CASE("a lack of sockets for accepts is told in one line and the clock tries again" *
           doctest::skip(!chapter.engine) * needs_faults()) {
-    faulty_server running("WSASocketW:10024:1-@", {L"--accepts", L"2"});
-    check_serves(running); // now both accepts are in flight
+    faulty_server running(std::string("WSASocketW:10024:1-@ ") + counted_accepts, {L"--accepts", L"2"});
+    check_serves(running);
+    running.wait_for_calls(3, 1); // two at the start, one for the client that came: both have their sockets again
     running.switch_on();
     client first(running.where()); // the accepts that were in flight still serve
     require_same(first.exchange("hello"), "hello");
@@ -41,8 +45,9 @@ TEST_CASE("a lack of sockets for accepts is told in one line and the clock tries
 }
 
 TEST_CASE("AcceptEx that fails at once is tried again by the clock" * doctest::skip(!chapter.engine) * needs_faults()) {
-    faulty_server running("AcceptEx:10055:1-@", {L"--accepts", L"2"});
-    check_serves(running); // now both accepts are in flight
+    faulty_server running(std::string("AcceptEx:10055:1-@ ") + counted_accepts, {L"--accepts", L"2"});
+    check_serves(running);
+    running.wait_for_calls(3, 1); // two at the start, one for the client that came: from here on each one fails
     running.switch_on();
     client(running.where()).close();
     client(running.where()).close();

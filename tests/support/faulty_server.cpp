@@ -54,6 +54,16 @@ void faulty_server::wait_for_faults(std::uint32_t count, std::size_t rule) const
     }
 }
 
+void faulty_server::wait_for_calls(std::uint32_t count, std::size_t rule) const {
+    const deadline until;
+    while (calls(rule) < count) {
+        if (until.passed()) {
+            throw failure("only " + std::to_string(calls(rule)) + " calls were made, not " + std::to_string(count));
+        }
+        std::this_thread::sleep_for(5ms); // another process counts them: there is nothing to wait for
+    }
+}
+
 finished_program run_to_end_with_faults(const std::string& rules, const std::vector<std::wstring>& arguments) {
     const variable_for_children these(variable, rules);
     return run_to_end(faulty_program(), arguments);

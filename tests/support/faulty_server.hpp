@@ -43,6 +43,9 @@ public:
     /// Waits until the rule has made so many calls fail. A failure when it does not.
     void wait_for_faults(std::uint32_t count, std::size_t rule = 0) const;
 
+    /// Waits until the rule has counted so many calls. A failure when it does not.
+    void wait_for_calls(std::uint32_t count, std::size_t rule = 0) const;
+
 private:
     void* mapping_ = nullptr;
     faults::shared_state* state_ = nullptr;
