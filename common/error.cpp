@@ -22,10 +22,14 @@ constexpr known_text texts_missing_under_wine[] = {
     {WSAEADDRNOTAVAIL, "address not available"},
     {WSAEAFNOSUPPORT, "address family not supported"},
     {WSAECONNABORTED, "connection aborted"},
+    {WSAEHOSTUNREACH, "no way to that machine"},
     {WSAEINPROGRESS, "a blocking call is in progress"},
     {WSAEMFILE, "too many open sockets"},
+    {WSAEMSGSIZE, "message longer than the buffer"},
+    {WSAENETRESET, "keep-alive found the connection gone"},
     {WSAENETUNREACH, "network unreachable"},
     {WSAENOBUFS, "no buffer space"},
+    {WSAENOPROTOOPT, "no such option"},
     {WSAENOTCONN, "not connected"},
     {WSAENOTSOCK, "not a socket"},
     {WSAEOPNOTSUPP, "operation not supported"},
@@ -33,6 +37,8 @@ constexpr known_text texts_missing_under_wine[] = {
     {WSAETIMEDOUT, "timed out"},
     {WSAEWOULDBLOCK, "would have to wait"},
     {WSANOTINITIALISED, "WSAStartup was not called"},
+    {WSASYSNOTREADY, "the network is not ready"},
+    {WSAVERNOTSUPPORTED, "no such version of Winsock"},
 };
 
 } // namespace

@@ -3,6 +3,7 @@ and that each card names the chapters that use it."""
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx import addnodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -35,7 +36,9 @@ class Card(SphinxDirective):
             raise self.error(f"call: {name}: :link: is to begin with https://learn.microsoft.com/, without a language")
         self.compare(name)
         self.env.metadata[self.env.docname]["card"] = self.options.get("kind", "function")
-        return [self.table(name)]
+        entry = f"{name} ({self.options.get('kind', 'function')})"
+        index = addnodes.index(entries=[("single", entry, f"card-{name}", "", None)])
+        return [index, nodes.target("", "", ids=[f"card-{name}"]), self.table(name)]
 
     def compare(self, name):
         chapters, files = sources.users(name)

@@ -1,13 +1,18 @@
 """errors: docs/errors.csv as a table, each code with the system's text as tests/docs/error_texts has recorded it."""
 
 import csv
+import re
+from pathlib import Path
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import nested_parse_with_titles
 
 import sources
+
+log = logging.getLogger(__name__)
 
 CODES, TEXTS = "docs/errors.csv", "docs/recorded/errors.txt"
 
@@ -53,6 +58,21 @@ class Errors(SphinxDirective):
         return lines
 
 
+IN_TEXT = re.compile(r"``(?:WSA|ERROR|WAIT)_?[A-Z][A-Z0-9_]*``\s+\((\d+)\)")
+
+
+def check_all(app, env):
+    """Each code that a page gives with its number stands in the table."""
+    with open(sources.ROOT / CODES, encoding="utf-8", newline="") as file:
+        known = {row["code"] for row in csv.DictReader(file)}
+    for page in sorted(env.found_docs):
+        text = Path(env.doc2path(page)).read_text(encoding="utf-8")
+        for match in IN_TEXT.finditer(text):
+            if match[1] not in known:
+                log.warning("%s is not in %s", " ".join(match[0].split()), CODES, location=page)
+
+
 def setup(app):
     app.add_directive("errors", Errors)
+    app.connect("env-check-consistency", check_all)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
