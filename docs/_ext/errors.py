@@ -58,18 +58,20 @@ class Errors(SphinxDirective):
         return lines
 
 
-IN_TEXT = re.compile(r"``(?:WSA|ERROR|WAIT)_?[A-Z][A-Z0-9_]*``\s+\((\d+)\)")
+NAME = r"(?P<name>(?:WSA|ERROR_|WAIT_)[A-Z0-9_]+)"
+IN_TEXT = [re.compile(rf"\b{NAME}(?:``)?\s+\((?P<code>\d+)\)"), re.compile(rf"\b(?P<code>\d+)\s+\((?:``)?{NAME}")]
 
 
 def check_all(app, env):
-    """Each code that a page gives with its number stands in the table."""
+    """Each code that a page gives with its number stands in the table, under that name."""
     with open(sources.ROOT / CODES, encoding="utf-8", newline="") as file:
-        known = {row["code"] for row in csv.DictReader(file)}
+        names = {row["code"]: re.findall(NAME, f"{row['name']} {row['do']}") for row in csv.DictReader(file)}
     for page in sorted(env.found_docs):
         text = Path(env.doc2path(page)).read_text(encoding="utf-8")
-        for match in IN_TEXT.finditer(text):
-            if match[1] not in known:
-                log.warning("%s is not in %s", " ".join(match[0].split()), CODES, location=page)
+        for match in (match for pattern in IN_TEXT for match in pattern.finditer(text)):
+            code, name = match["code"], match["name"]
+            if name not in names.get(code, ()):
+                log.warning("%s has no row for %s, %s", CODES, code, name, location=page)
 
 
 def setup(app):
