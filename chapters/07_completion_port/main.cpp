@@ -93,7 +93,7 @@ static_assert(std::is_base_of_v<OVERLAPPED, connection>,
 // [/connection]
 
 // [submit]
-// [check_submitted]
+// [lend]
 // From the call on, the worker may have the packet already, may even have destroyed the
 // connection. So nothing of it is touched after the submit, unless the submit has failed:
 // then there will be no packet, and it is ours again.
@@ -105,9 +105,7 @@ void check_submitted(connection* lent, int returned, const char* call) {
         iocp::report(code, call);
     }
 }
-// [/check_submitted]
 
-// [receive]
 void receive(std::unique_ptr<connection> mine) {
     mine->clear();
     mine->receiving = true;
@@ -119,7 +117,7 @@ void receive(std::unique_ptr<connection> mine) {
                     ::WSARecv(lent->socket.get(), &room, 1, nullptr, &flags, lent, nullptr),
                     "WSARecv");
 }
-// [/receive]
+// [/lend]
 
 // [send_rest]
 void send_rest(std::unique_ptr<connection> mine) {
