@@ -7,16 +7,20 @@ import csv
 import json
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
 import tempfile
 import time
 
+if os.name == "nt":
+    import windows_costs
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WINDOWS = os.name == "nt"
-BIN = ROOT / "build" / "wine" / "bin"
-LOAD = ROOT / "build" / "load" / "bin" / "load"
+BIN = ROOT / "build" / (os.environ.get("TUTORIAL_PRESET", "msvc") if WINDOWS else "wine") / "bin"
+LOAD = BIN / "load.exe" if WINDOWS else ROOT / "build" / "load" / "bin" / "load"
 PLACE = ROOT / "build" / "bench"
 START_S = 60  # a server that has not said where it listens by then never will
 
@@ -45,6 +49,20 @@ def build_load():
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             raise Failure(f"the load generator cannot be built:\n{done.stdout}{done.stderr}".rstrip())
+
+
+def cores():
+    """The numbers of the processors that this process may use."""
+    return set(range(os.cpu_count())) if WINDOWS else os.sched_getaffinity(0)
+
+
+def system():
+    """What the measurements were taken on."""
+    about = {"system": platform.platform(), "processors": os.cpu_count()}
+    if not WINDOWS:
+        about["wine"] = subprocess.run(["wine", "--version"], env=dict(os.environ, WINEDEBUG="-all"), capture_output=True,
+                                       text=True).stdout.strip()
+    return about
 
 
 # --- Wine ------------------------------------------------------------------------------------------------------------
@@ -114,7 +132,15 @@ _NO_STREAMS = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stder
 
 
 def pinned(core, command):
-    return list(command) if core is None else ["taskset", "-c", str(core), *command]
+    return list(command) if core is None or WINDOWS else ["taskset", "-c", str(core), *command]
+
+
+def start(command, core, **streams):
+    """Starts a program, kept to a core unless that is None."""
+    process = subprocess.Popen(pinned(core, command), **streams)
+    if WINDOWS and core is not None:
+        windows_costs.pin(process, core)
+    return process
 
 
 def wait_until(condition, seconds, otherwise):
@@ -132,13 +158,14 @@ class Server:
     """A running server, on a free port."""
 
     def __init__(self, words, wine=None, core=None):
-        self._files = [tempfile.TemporaryFile() for _ in range(2)]
+        self._folder = pathlib.Path(tempfile.mkdtemp())
+        self.wine = wine
         environment = None
         if wine is not None:
             words = wine.command(*words)
             environment = wine.environment
-        self._process = subprocess.Popen(pinned(core, words), env=environment, stdin=subprocess.DEVNULL,
-                                         stdout=self._files[0], stderr=self._files[1])
+        with open(self._folder / "output", "wb") as output, open(self._folder / "errors", "wb") as errors:
+            self._process = start(words, core, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
         try:
             self.port = self._wait_for_port()
         except BaseException:
@@ -148,18 +175,18 @@ class Server:
     def _wait_for_port(self):
         until = time.monotonic() + START_S
         while True:
-            ended = self._process.poll() is not None
-            found = re.match(r"listening on 127\.0\.0\.1:(\d+)\r?\n", self.text(0))
+            ended = not self.running
+            found = re.match(r"listening on 127\.0\.0\.1:(\d+)\r?\n", self.text("output"))
             if found:
                 return int(found[1])
             if ended or time.monotonic() > until:
-                raise Failure(f"it does not say where it listens, but: {self.text(0)}{self.text(1)}")
+                raise Failure(f'it does not say where it listens, but: {self.text("output")}{self.text("errors")}')
             time.sleep(0.01)
 
-    def text(self, stream=1):
-        """What it has written: 0 output, 1 errors."""
-        file = self._files[stream]
-        return os.pread(file.fileno(), 10_000, 0).decode(errors="replace") if not WINDOWS else _read(file)
+    def text(self, stream="errors"):
+        """The beginning of what it has written."""
+        with open(self._folder / stream, encoding="utf-8", errors="replace", newline="") as file:
+            return file.read(10_000)
 
     @property
     def pid(self):
@@ -169,31 +196,60 @@ class Server:
     def running(self):
         return self._process.poll() is None
 
+    def memory(self):
+        """Bytes that are its own: private, and in use or swapped out."""
+        if WINDOWS:
+            return windows_costs.memory(self._process)
+        with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as file:
+            sizes = dict(line.split()[:2] for line in file if line.startswith(("Private_", "Swap:")))
+        return 1024 * sum(int(sizes[name]) for name in ("Private_Clean:", "Private_Dirty:", "Swap:"))
+
+    def cpu(self):
+        """Processor seconds so far: its own, and those of the wineserver."""
+        if WINDOWS:
+            return windows_costs.cpu(self._process), 0.0
+        return _cpu(self.pid), _cpu(self.wine.pid) if self.wine else 0.0
+
     def stop(self):
         if self.running:
             self._process.kill()
         self._process.wait()
-        for file in self._files:
-            file.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _read(file):
-    with open(file.name, "rb") as again:
-        return again.read(10_000).decode(errors="replace")
+def _cpu(pid):
+    nanoseconds = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
+                nanoseconds += int(file.read().split()[0])
+        except FileNotFoundError:
+            pass  # a thread that has ended meanwhile
+    return nanoseconds / 1e9
 
 
 # --- the load --------------------------------------------------------------------------------------------------------
 
 
 class Load:
-    """A run of the load generator; `events` yields what it says, the result last."""
+    """A run of the load generator."""
 
     def __init__(self, port, mode, *, core=None, **options):
         words = [LOAD, mode, f"--port={port}", *(f"--{name}={value}" for name, value in options.items())]
-        self._process = subprocess.Popen(pinned(core, [str(word) for word in words]), stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, text=True)
+        self._process = start(map(str, words), core, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
 
     def next(self):
+        """What it says next: begin and end of the measured time, or silent; the result comes last."""
         line = self._process.stdout.readline()
         if not line:
             raise Failure(f"the load generator has ended with status {self._process.wait()}")
@@ -204,16 +260,9 @@ class Load:
         self._process.stdin.flush()
 
     def result(self):
+        """Lets it come to its end. With the status in it."""
         self._process.stdin.close()
         while True:
             event = self.next()
             if event["event"] == "result":
-                self._process.wait()
-                return event
-
-    def stop(self):
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            stream.close()
+                return event | {"status": self._process.wait()}
