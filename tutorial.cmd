@@ -19,6 +19,7 @@ if "%verb%"=="test" goto test
 if "%verb%"=="check" goto check
 if "%verb%"=="watch" goto watch
 if "%verb%"=="break" goto break
+if "%verb%"=="bench" goto bench
 if "%verb%"=="docs" goto docs
 echo tutorial: there is no verb %verb%; tutorial lists them 1>&2
 exit /b 2
@@ -37,6 +38,9 @@ echo   tutorial watch NN^|PROGRAM.exe [OPTIONS] [-- ARGS]
 echo                                     runs chapter NN, or an x64 program of your own, and tells what it does with Winsock
 echo                                     and ports; options: --strict, --quiet, --only socket=N, --trace FILE
 echo   tutorial break [NAME] [right]     lists programs that are wrong, or runs one of them under the watch, or its right twin
+echo   tutorial bench [--quick] [-- OPTIONS]
+echo                                     measures every chapter's server beside Asio's and Go's, for half an hour or more;
+echo                                     --quick: some of them, within two minutes; -- --help: what can be chosen
 echo   tutorial docs                     builds the site
 exit /b 0
 
@@ -321,6 +325,38 @@ exit /b 2
 :break_words
 echo tutorial: after %~1 break takes right, or nothing 1>&2
 exit /b 2
+
+:bench
+set "quick="
+if not "%~1"=="--quick" goto bench_arguments
+set "quick= --quick"
+shift
+:bench_arguments
+if "%~1"=="" goto bench_build
+if not "%~1"=="--" goto bench_unknown
+shift
+:bench_build
+call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
+where py >nul 2>&1
+if errorlevel 1 goto no_python
+set "targets=load asio_echo"
+for /f "skip=1 tokens=1,2 delims=," %%a in (chapters\ladder.csv) do call :bench_target %%a_%%b
+where go >nul 2>&1
+if not errorlevel 1 call :bench_target go_echo
+call :build %targets%
+if errorlevel 1 exit /b 1
+set "TUTORIAL_PRESET=%preset%"
+py tests\bench\run%quick%%arguments%
+exit /b %errorlevel%
+:bench_target
+set "targets=%targets% %1"
+exit /b 0
+:bench_unknown
+echo tutorial: bench does not know %~1; it takes --quick, and what is meant for tests/bench/run comes after -- 1>&2
+exit /b 2
+:no_python
+echo tutorial: there is no Python here. To install it: winget install Python.Python.3.12 1>&2
+exit /b 1
 
 :docs
 if not "%~1"=="" goto docs_unknown

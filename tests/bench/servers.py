@@ -16,10 +16,14 @@ import time
 
 if os.name == "nt":
     import windows_costs
+else:
+    import fcntl
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WINDOWS = os.name == "nt"
-BIN = ROOT / "build" / (os.environ.get("TUTORIAL_PRESET", "msvc") if WINDOWS else "wine") / "bin"
+# The programs of the build: of another tree when the environment says so.
+BIN = pathlib.Path(os.environ.get("BENCH_BIN") or
+                   ROOT / "build" / (os.environ.get("TUTORIAL_PRESET", "msvc") if WINDOWS else "wine") / "bin")
 LOAD = BIN / "load.exe" if WINDOWS else ROOT / "build" / "load" / "bin" / "load"
 PLACE = ROOT / "build" / "bench"
 START_S = 60  # a server that has not said where it listens by then never will
@@ -45,10 +49,13 @@ def build_load():
     commands = [["cmake", "--build", folder]]
     if not (folder / "build.ninja").exists():
         commands.insert(0, ["cmake", "-G", "Ninja", "-S", ROOT / "tests" / "bench", "-B", folder])
-    for command in commands:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if done.returncode:
-            raise Failure(f"the load generator cannot be built:\n{done.stdout}{done.stderr}".rstrip())
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in commands:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            if done.returncode:
+                raise Failure(f"the load generator cannot be built:\n{done.stdout}{done.stderr}".rstrip())
 
 
 def cores():
