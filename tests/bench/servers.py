@@ -204,12 +204,12 @@ class Server:
         return self._process.poll() is None
 
     def memory(self):
-        """Bytes that are its own: private, and in use or swapped out."""
+        """Bytes that it has written to and shares with nobody, swapped out or not."""
         if WINDOWS:
             return windows_costs.memory(self._process)
         with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as file:
-            sizes = dict(line.split()[:2] for line in file if line.startswith(("Private_", "Swap:")))
-        return 1024 * sum(int(sizes[name]) for name in ("Private_Clean:", "Private_Dirty:", "Swap:"))
+            sizes = dict(line.split()[:2] for line in file if line.startswith(("Private_Dirty:", "Swap:")))
+        return 1024 * sum(map(int, sizes.values()))
 
     def cpu(self):
         """Processor seconds so far: its own, and those of the wineserver."""
