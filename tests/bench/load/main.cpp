@@ -37,6 +37,9 @@ void add_options(CLI::App& mode, options& how) {
     mode.add_option("--patience", how.patience, "seconds without any progress until the rest is given up")
         ->check(CLI::Range(0.1, 600.0))
         ->capture_default_str();
+    mode.add_option("--limit", how.limit, "seconds for coming, for the last answers and for leaving, each")
+        ->check(CLI::Range(0.1, 3600.0))
+        ->capture_default_str();
     mode.add_flag("--table", how.table, "the result for people");
 }
 

@@ -42,11 +42,11 @@ void print_json(report& result) {
     std::printf("{\"event\": \"result\", \"mode\": %s, \"clients\": %zu, \"served\": %zu, \"size\": %zu, "
                 "\"seconds\": %.6f, \"done\": %llu, \"per_second\": %.1f, "
                 "\"p50_us\": %.1f, \"p99_us\": %.1f, \"longest_us\": %.1f, "
-                "\"unanswered\": %zu, \"errors\": %zu, \"first_error\": %s}\n",
+                "\"unanswered\": %zu, \"slow\": %s, \"errors\": %zu, \"first_error\": %s}\n",
                 quoted(result.mode).c_str(), result.clients, result.served, result.size, result.seconds,
                 static_cast<unsigned long long>(result.done), per_second(result), quantile_us(result.durations, 0.5),
                 quantile_us(result.durations, 0.99), quantile_us(result.durations, 1), result.unanswered,
-                result.errors, quoted(result.first_error).c_str());
+                result.slow ? "true" : "false", result.errors, quoted(result.first_error).c_str());
     std::fflush(stdout);
 }
 
@@ -59,6 +59,9 @@ void print_table(report& result) {
     std::printf("%-22s%.1f us\n%-22s%.1f us\n%-22s%.1f us\n", "half take at most", quantile_us(result.durations, 0.5),
                 "99 of 100", quantile_us(result.durations, 0.99), "the longest",
                 quantile_us(result.durations, 1));
+    if (result.slow) {
+        std::printf("%-22s%s\n", "the rest", "given up as too slow");
+    }
     std::printf("%-22s%zu\n%-22s%zu%s%s\n", "without an answer", result.unanswered, "errors", result.errors,
                 result.errors != 0 ? ", first: " : "", result.first_error.c_str());
     std::fflush(stdout);

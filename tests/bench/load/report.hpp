@@ -16,6 +16,7 @@ struct report {
     std::uint64_t done = 0; // echoes, or visits, while it ran
     std::vector<std::chrono::nanoseconds> durations; // of each, also of those that were under way when it stopped
     std::size_t unanswered = 0; // clients that got nothing while the clock ran
+    bool slow = false;          // some were given up though the server still answered now and then
     std::size_t errors = 0;
     std::string first_error;
 

@@ -110,14 +110,14 @@ std::size_t run::all_do(const task& what) {
             if (cancelled || under_way == 0) {
                 return;
             }
-            if (is_patient()) {
+            if (goes_on()) {
                 look();
             } else {
                 context_.stop();
             }
         });
     };
-    progress_ = clock::now();
+    since_ = progress_ = clock::now();
     fill_up();
     if (under_way != 0) {
         look();
@@ -135,13 +135,19 @@ std::size_t run::all_do(const task& what) {
 }
 
 void run::must_all_do(const task& what, const char* otherwise) {
-    for (std::size_t left = all_do(what); left > 0; --left) {
+    for (std::size_t left = all_do(what); left > 0 && !result_.slow; --left) {
         result_.add_error(otherwise);
     }
 }
 
-bool run::is_patient() const {
-    return clock::now() - progress_ < std::chrono::duration<double>{how_.patience};
+// A server that answers somebody now and then is slow and not wrong; but nobody waits for it for ever.
+bool run::goes_on() {
+    const auto now = clock::now();
+    if (now - since_ > std::chrono::duration<double>{how_.limit}) {
+        result_.slow = true;
+        return false;
+    }
+    return now - progress_ < std::chrono::duration<double>{how_.patience};
 }
 
 // --- again and again, while the clock runs ---------------------------------------------------------------------------
@@ -161,7 +167,9 @@ void run::measure(const task& what) {
     stop_the_clock();
     for (std::size_t at = 0; at < places_.size(); ++at) {
         if (places_[at].well && places_[at].begun != clock::time_point{}) {
-            result_.add_error("no answer");
+            if (!result_.slow) {
+                result_.add_error("no answer");
+            }
             give_up(at);
         }
     }
@@ -209,8 +217,10 @@ void run::look_at_the_clock() {
         }
         if (how_.rounds == 0) {
             stop_the_clock();
+        } else {
+            since_ = clock::now(); // all of these are wanted, however long they take
         }
-        if (is_patient()) {
+        if (goes_on()) {
             look_at_the_clock();
         } else {
             context_.stop();
@@ -223,6 +233,7 @@ void run::stop_the_clock() {
         return;
     }
     clock_runs_ = false;
+    since_ = clock::now();
     result_.seconds = how_.seconds;
     if (how_.rounds != 0) {
         result_.seconds = std::chrono::duration<double>{progress_ - started_}.count();

@@ -25,6 +25,7 @@ struct options {
     double seconds = 1;
     std::size_t rounds = 0; // echoes, or visits, of each client; 0: as many as the seconds allow
     double patience = 3;    // seconds without any progress: then whoever waits has waited for nothing
+    double limit = 30;      // seconds for coming, for the last answers, and for leaving, each
     bool table = false;
 };
 
@@ -74,7 +75,7 @@ private:
     void ended(std::size_t at, const std::string& problem);
     void look_at_the_clock();
     void stop_the_clock();
-    bool is_patient() const;
+    bool goes_on();
 
     options how_;
     pattern bytes_;
@@ -88,6 +89,7 @@ private:
     report result_;
 
     clock::time_point progress_; // when something was last done
+    clock::time_point since_;    // when what has a limit was begun
 
     // What is measured, and since when.
     task what_;
