@@ -131,6 +131,17 @@ class wrong_servers(unittest.TestCase):
             result = load(silent.getsockname()[1], "echo", clients=2, patience=0.5)
         self.assertEqual((result["status"], result["served"], result["done"]), (1, 0, 0), result)
 
+    def test_a_slow_server_is_not_a_wrong_one(self):
+        lock = threading.Lock()
+
+        def answer(number, count, message, last):
+            with lock:
+                return None if ended.wait(0.3) else message
+        ended = threading.Event()
+        result = self.found(answer, clients=10, limit=1)
+        ended.set()
+        self.assertEqual((result["status"], result["errors"], result["slow"], result["served"]), (0, 0, True, 10), result)
+
     def test_a_silent_client_is_forgotten(self):
         with small_server(lambda number, count, message, last: None) as server, \
                 servers.Load(server.port, "hold", clients=3, patience=0.5) as running:
