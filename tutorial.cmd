@@ -39,7 +39,7 @@ echo                                     runs chapter NN, or an x64 program of y
 echo                                     and ports; options: --strict, --quiet, --only socket=N, --trace FILE
 echo   tutorial break [NAME] [right]     lists programs that are wrong, or runs one of them under the watch, or its right twin
 echo   tutorial bench [--quick] [-- OPTIONS]
-echo                                     measures every chapter's server beside Asio's and Go's, for half an hour or more;
+echo                                     measures every chapter's server beside Asio's and Go's, for an hour or so;
 echo                                     --quick: some of them, within two minutes; -- --help: what can be chosen
 echo   tutorial docs                     builds the site
 exit /b 0

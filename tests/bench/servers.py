@@ -11,6 +11,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -18,6 +19,7 @@ if os.name == "nt":
     import windows_costs
 else:
     import fcntl
+    import resource
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WINDOWS = os.name == "nt"
@@ -61,6 +63,12 @@ def build_load():
 def cores():
     """The numbers of the processors that this process may use."""
     return set(range(os.cpu_count())) if WINDOWS else os.sched_getaffinity(0)
+
+
+def descriptors():
+    """How many sockets a process may have."""
+    most = -1 if WINDOWS else resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return sys.maxsize if most == -1 else most  # -1: no limit
 
 
 def system():

@@ -86,8 +86,7 @@ struct options {
 class server {
 public:
     server(asio::io_context& context, const options& how)
-        : context_(context), how_(how), acceptor_(one_after_the_other()),
-          interrupt_(acceptor_.get_executor(), SIGINT) {
+        : context_(context), how_(how), acceptor_(one_after_the_other()), interrupt_(acceptor_.get_executor(), SIGINT) {
         const tcp::endpoint where(asio::ip::address_v4::loopback(), how.port);
         acceptor_.open(where.protocol());
         acceptor_.bind(where);

@@ -111,8 +111,8 @@ void client::close() {
     socket_.close(ignored);
 }
 
-// The handler may begin the next thing, which has a handler of its own. After a problem the other half of an exchange is
-// cancelled, and has nobody to tell.
+// The handler may begin the next thing, which has a handler of its own. After a problem the other half of an exchange
+// is cancelled, and has nobody to tell.
 void client::finish(const std::string& problem) {
     if (!problem.empty()) {
         close();

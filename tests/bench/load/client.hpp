@@ -13,8 +13,8 @@
 #include <system_error>
 #include <vector>
 
-// One thing at a time: connect, exchange, leave. Each calls its handler when it is done, with what went wrong or with an
-// empty text; after that the connection is of no use. A client outlives the handlers that are under way.
+// One thing at a time: connect, exchange, leave. Each calls its handler when it is done, with what went wrong or with
+// an empty text; after that the connection is of no use. A client outlives the handlers that are under way.
 class client {
 public:
     using handler = std::function<void(const std::string& problem)>;

@@ -1,4 +1,5 @@
-// Puts an echo server under load and tells how it did. Every byte that comes back is compared with the one that was sent.
+// Puts an echo server under load and tells how it did. Every byte that comes back is compared with the one that was
+// sent.
 //
 // It writes a line of JSON when the clock begins to run, one when it has stopped, and one with the result; or, with
 // --table, the result alone, for people. It ends with status 1 when something was wrong.
@@ -44,19 +45,22 @@ void add_options(CLI::App& mode, options& how) {
 }
 
 void add_clock(CLI::App& mode, options& how) {
-    mode.add_option("--seconds", how.seconds, "that the clock runs")->check(CLI::Range(0.01, 3600.0))->capture_default_str();
+    mode.add_option("--seconds", how.seconds, "that the clock runs")
+        ->check(CLI::Range(0.01, 3600.0))
+        ->capture_default_str();
     mode.add_option("--rounds", how.rounds, "of each client, in place of --seconds");
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
+int put_under_load(int argc, char** argv) {
     options how;
     CLI::App app{"Puts an echo server under load and checks every byte that comes back.", "load"};
     app.require_subcommand(1);
-    CLI::App* const echo = app.add_subcommand("echo", "clients that send a message as soon as they have the last one back");
-    CLI::App* const visit = app.add_subcommand("connect", "clients that connect, exchange one message, leave and come again");
-    CLI::App* const hold = app.add_subcommand("hold", "silent clients; a line `echo BYTES` makes each exchange a message");
+    CLI::App* const echo =
+        app.add_subcommand("echo", "clients that send a message as soon as they have the last one back");
+    CLI::App* const visit =
+        app.add_subcommand("connect", "clients that connect, exchange one message, leave and come again");
+    CLI::App* const hold =
+        app.add_subcommand("hold", "silent clients; a line `echo BYTES` makes each exchange a message");
     for (CLI::App* const mode : {echo, visit, hold}) {
         add_options(*mode, how);
     }
@@ -65,22 +69,31 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& problem) {
-        const int status = app.exit(problem);
-        return status == 0 ? 0 : 2;
+        return app.exit(problem) == 0 ? 0 : 2;
     }
+    raise_descriptor_limit();
+    run load{how};
+    report result;
+    if (echo->parsed()) {
+        result = load.echo();
+    } else if (visit->parsed()) {
+        result = load.visit();
+    } else {
+        result = load.hold();
+    }
+    if (how.table) {
+        print_table(result);
+    } else {
+        print_json(result);
+    }
+    return result.errors == 0 && result.served == result.clients ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
     try {
-        raise_descriptor_limit();
-        run load{how};
-        report result;
-        if (echo->parsed()) {
-            result = load.echo();
-        } else if (visit->parsed()) {
-            result = load.visit();
-        } else {
-            result = load.hold();
-        }
-        how.table ? print_table(result) : print_json(result);
-        return result.errors == 0 && result.served == result.clients ? 0 : 1;
+        return put_under_load(argc, argv);
     } catch (const std::exception& problem) {
         std::fprintf(stderr, "load: %s\n", problem.what());
         return 1;

@@ -1,6 +1,7 @@
 #include "report.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace {
@@ -10,8 +11,8 @@ double quantile_us(const std::vector<std::chrono::nanoseconds>& sorted, double p
     if (sorted.empty()) {
         return 0;
     }
-    const auto index = static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1) + 0.5);
-    return static_cast<double>(sorted[index].count()) / 1000;
+    const auto rank = static_cast<std::size_t>(std::ceil(part * static_cast<double>(sorted.size())));
+    return static_cast<double>(sorted[rank - 1].count()) / 1000;
 }
 
 std::string quoted(const std::string& text) {
@@ -57,8 +58,7 @@ void print_table(report& result) {
     std::printf("%-22s%llu in %.3f s, %.1f a second\n", "done", static_cast<unsigned long long>(result.done),
                 result.seconds, per_second(result));
     std::printf("%-22s%.1f us\n%-22s%.1f us\n%-22s%.1f us\n", "half take at most", quantile_us(result.durations, 0.5),
-                "99 of 100", quantile_us(result.durations, 0.99), "the longest",
-                quantile_us(result.durations, 1));
+                "99 of 100", quantile_us(result.durations, 0.99), "the longest", quantile_us(result.durations, 1));
     if (result.slow) {
         std::printf("%-22s%s\n", "the rest", "given up as too slow");
     }

@@ -25,8 +25,9 @@ void say(const options& how, const char* event) {
 } // namespace
 
 run::run(const options& how)
-    : how_{how}, bytes_{largest_message}, context_{1}, timer_{context_},
-      where_{asio::ip::make_address(how.host), how.port}, places_(how.clients), size_{how.size} {
+    : how_{how}, bytes_{largest_message}, context_{1}, timer_{context_}, where_{asio::ip::make_address(how.host),
+                                                                                how.port},
+      places_(how.clients), size_{how.size} {
     result_.clients = how.clients;
     result_.size = how.size;
     result_.seconds = 0;
@@ -41,7 +42,11 @@ void run::new_client(std::size_t at) {
 void run::come(std::size_t at, client::handler done) {
     new_client(at);
     places_[at].who->connect(where_, [this, at, done = std::move(done)](const std::string& problem) {
-        problem.empty() ? exchange(at, done) : done(problem);
+        if (problem.empty()) {
+            exchange(at, done);
+        } else {
+            done(problem);
+        }
     });
 }
 
@@ -51,7 +56,11 @@ void run::exchange(std::size_t at, client::handler done) {
 
 void run::come_and_go(std::size_t at, client::handler done) {
     come(at, [this, at, done = std::move(done)](const std::string& problem) {
-        problem.empty() ? places_[at].who->leave(done) : done(problem);
+        if (problem.empty()) {
+            places_[at].who->leave(done);
+        } else {
+            done(problem);
+        }
     });
 }
 

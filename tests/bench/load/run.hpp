@@ -33,8 +33,8 @@ class run {
 public:
     explicit run(const options& how);
 
-    // All connect and exchange a message; then the clock runs, and each sends its next message as soon as it has the answer
-    // to the last.
+    // All connect and exchange a message; then the clock runs, and each sends its next message as soon as it has the
+    // answer to the last.
     report echo();
 
     // Each connects, exchanges a message, leaves, and comes again as another client.
@@ -83,7 +83,8 @@ private:
     asio::steady_timer timer_;
     asio::ip::tcp::endpoint where_;
     std::vector<place> places_;
-    std::vector<std::unique_ptr<client>> gone_; // with a failure; what was under way may still tell them that it has ended
+    std::vector<std::unique_ptr<client>>
+        gone_; // with a failure; what was under way may still tell them that it has ended
     std::uint64_t numbers_ = 0;
     std::size_t size_;
     report result_;
