@@ -167,6 +167,11 @@ class Shape(unittest.TestCase):
         self.differ(Trace().call("shutdown", socket=2).add("cancel", socket=2, outcome="ok"),
                     Trace().add("cancel", socket=2, outcome="ok").call("shutdown", socket=2), "socket 1")
 
+    def test_a_cancel_that_finds_nothing_may_say_so_and_no_other_failure_is_passed_over(self):
+        one = Trace().add("cancel", socket=2, outcome="ok")
+        self.same(one, Trace().add("cancel", socket=2, outcome="failed", error=1168))
+        self.differ(one, Trace().add("cancel", socket=2, outcome="failed", error=6), "socket 1")
+
     def test_the_order_between_sockets_is_left_to_chance(self):
         self.same(Trace().socket(1).socket(2).call("shutdown", socket=1, thread=2).call("shutdown", socket=2, thread=3),
                   Trace().socket(1).socket(2).call("shutdown", socket=2, thread=2).call("shutdown", socket=1, thread=3))
