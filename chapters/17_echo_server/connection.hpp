@@ -1,123 +1,449 @@
 #pragma once
-// Chapter 17, connection: one client. Its parts: receive.cpp, send.cpp, cancel.cpp, and
-// here and in connection.cpp what holds them together: the lock, the count, and the one
-// question, what can be done now.
+// The engine, connection.hpp: one client, with a receive and a send in flight at once.
 
-#include "accept.hpp"
+#include "acceptor.hpp"
+#include "block.hpp"
 #include "ledger.hpp"
+#include "live_list.hpp"
+#include "operation.hpp"
 #include "settings.hpp"
 #include "worker.hpp"
 
-#include "common/accept_pool.hpp"
-#include "common/live_set.hpp"
-#include "common/operation.hpp"
+#include "common/error.hpp"
+#include "common/overlapped_socket.hpp"
 #include "common/unique.hpp"
 
 #include <winsock2.h>
 
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <utility>
 
-struct connection_operation : iocp::typed_operation {
-    connection_operation(iocp::kind what_it_is, class connection& belongs_to)
-        : iocp::typed_operation{what_it_is}, owner{belongs_to} {}
-    class connection& owner;
-    bool in_flight = false;
-};
+using clock_type = std::chrono::steady_clock;
 
-// [phase]
-// A connection only goes forward in this list.
-enum class phase {
-    open,
-    finishing, // receives no more; what it owes is being sent
-    lingering, // has said all (SD_SEND) and waits for the client to leave; what comes now
-               // is thrown away
-    closed     // the socket is closed, its operations are on their way back
-};
-// [/phase]
-
-// [glance]
-// What a tick knows when it looks at a connection.
-struct glance {
+// [deadlines]
+// What a sweep knows when it looks at a connection.
+struct deadlines {
     clock_type::time_point now;
     clock_type::duration idle_limit{}; // zero: none
-    bool parking = false;
     bool stopping = false;
     clock_type::time_point stopped_at{};
     bool out_of_time = false;
 };
-// [/glance]
+constexpr std::chrono::milliseconds quiet{
+    100}; // stopping: so long without a byte is a pause
+constexpr std::chrono::milliseconds linger{
+    500};                          // for the client to close after our last word
+constexpr unsigned most_large = 2; // large blocks of one connection
+constexpr ULONG much = 16 * 1024;  // a receive that brings less is followed by a small one
+constexpr ULONG most_discarded = 1 << 20; // bytes that may come after our last word
+// [/deadlines]
 
-// It is lent to the kernel as a whole, from start() until it is closed and the last of its
-// operations is back.
+// A stream of bytes in both directions, for a policy that derives from it. It lives from
+// start() until it is closed and the last of its operations is back.
 class connection {
 public:
-    connection(iocp::unique_socket accepted, admission ticket,
-               iocp::live_set<connection>& all, ledger& books, bool skip_mode);
-    ~connection();
+    // `skip`: the socket is in skip mode.
+    connection(iocp::unique_socket accepted, place held, live_list<connection>& all,
+               const iocp::unique_handle& port, bool skip, const settings& how)
+        : held_{std::move(held)}, socket_{std::move(accepted)}, live_{all}, port_{port},
+          skip_{skip}, how_{how} {
+        position_ = live_.enter(*this);
+    }
+    virtual ~connection() {
+        live_.leave(position_);
+        if (filling_ != nullptr) {
+            keep(*filling_);
+        }
+        while (outgoing_ != nullptr) {
+            keep(*std::exchange(outgoing_, outgoing_->next));
+        }
+    }
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
-    static void start(std::unique_ptr<connection> fresh, worker& here);
-    static void completed(const completion& ended, worker& here);
+    static void start(std::unique_ptr<connection> fresh) {
+        // lent: the connection -> kernel until it is closed and its last operation is back
+        fresh.release()->step([] {});
+    }
 
-    void look(const glance& with);
-    void close_now();
+    // [policy]
+    // What a policy may call, from any thread: send this block after those before it; say
+    // that no more will be sent, and let the client close; reset the connection.
+    void send(block& data) {
+        step([&] {
+            if (finishing_) {
+                return; // too late
+            }
+            block** last = &outgoing_;
+            while (*last != nullptr) {
+                last = &(*last)->next;
+            }
+            *last = &data;
+            if (&data == filling_) {
+                filling_ = nullptr;
+            }
+        });
+    }
+    void finish() {
+        step([&] { finishing_ = true; });
+    }
+    void abort() {
+        step([&] { reset(); });
+    }
+
+    // [deadline]
+    // For the sweep: the lock, if it is free and the connection is not closed.
+    std::unique_lock<std::mutex> try_lock() {
+        std::unique_lock lock{lock_, std::try_to_lock};
+        if (lock && closed_) {
+            lock.unlock();
+        }
+        return lock;
+    }
+
+    // [look_after]
+    // For whoever holds the lock. True when the client was reset because time is up.
+    bool look_after(const deadlines& with) {
+        const bool at_rest = !handling_ && outgoing_ == nullptr;
+        const auto silent_for = with.now - progress_;
+        if (with.out_of_time) {
+            reset();
+            return true;
+        }
+        if (said_all_) { // what was sent a moment ago may still be on its way
+            const bool in_talk = with.stopping && echoed_ > with.stopped_at;
+            if (!in_talk && with.now - said_all_at_ >= linger) {
+                close();
+            }
+        } else if (with.stopping && at_rest && silent_for >= quiet) {
+            finishing_ = true;
+            advance();
+        } else if (with.idle_limit.count() > 0 && !handling_ &&
+                   silent_for >= with.idle_limit) {
+            if (at_rest) {
+                finishing_ = true;
+                advance();
+            } else {
+                reset(); // it does not take what we send
+            }
+        }
+        return false;
+    }
+    // [/look_after]
+
+    // Nobody is inside a call on the socket: such calls are made under the lock. What is in
+    // flight comes back all the same, as a failure.
+    void close() {
+        closed_ = true;
+        iocp::cancel_and_close(socket_);
+    }
+
+    // [reset]
+    // Linger on, for 0 seconds: the system forgets what it has still to send.
+    void reset() {
+        const LINGER hard{1, 0};
+        if (!closed_ && ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER,
+                                     reinterpret_cast<const char*>(&hard),
+                                     sizeof hard) == SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "setsockopt SO_LINGER");
+        }
+        close();
+    }
+    // [/reset]
+    // [/deadline]
+
+protected:
+    // What a policy is told, without the lock and one thing at a time. The block is the
+    // policy's until it is sent or the function returns. The next receive waits for that,
+    // so a policy is never overtaken; and it waits for a block, so a client that does not
+    // read stops its own sending.
+    virtual void on_received(block& data) noexcept = 0;
+    virtual void on_end() noexcept = 0; // the client has said all
+    // [/policy]
 
 private:
-    template <class Step>
-    static void run(connection& c, worker& here, Step step);
-    void move_on();
-    void after_submit(connection_operation& operation, int returned, DWORD bytes);
-    DWORD result_of(connection_operation& operation, const completion& ended);
-    void apply(connection_operation& operation, DWORD bytes);
-    bool owes_bytes() const { return begin_ < end_; }
+    // [own_operation]
+    struct own_operation final : operation {
+        own_operation(connection& c, void (connection::*what)(result) noexcept)
+            : owner{c}, then{what} {}
+        void complete(result ended) noexcept override { (owner.*then)(ended); }
 
-    void submit_receive(); // receive.cpp
-    void submit_probe();
-    void received(DWORD bytes);
+        connection& owner;
+        void (connection::*const then)(result) noexcept;
+        bool busy = false; // lent, or its end is being handled
+    };
+    // [/own_operation]
 
-    void submit_send(); // send.cpp
-    void sent(DWORD bytes);
-    void say_goodbye();
+    // [step]
+    // Every change is made here, and here is the one place where a connection ends: closed,
+    // and the last of its operations is back. Before that the kernel may still write to it;
+    // after that no packet can lead to it.
+    template <class Change>
+    void step(Change change) {
+        std::unique_lock lock{lock_};
+        change();
+        advance();
+        const bool last = closed_ && !receive_.busy && !send_.busy;
+        lock.unlock();
+        if (last) {
+            const std::unique_ptr<connection> mine{this};
+            // back: the connection
+        }
+    }
+    // [/step]
 
-    void finish(); // cancel.cpp
-    void park();
-    bool was_cancelled(connection_operation& operation);
-    void cancel_receive();
-    void close();
+    // [next_block]
+    // While a client is silent, what waits for it is the small block. A large one is lent
+    // when much comes, and only when it is there already.
+    bool has_room() const { return spare_ != nullptr || larges_ < most_large; }
 
-    static constexpr ULONG buffer_size = 16 * 1024;
-    static constexpr int fair_share =
-        16; // steps on one connection before its worker looks at the port again
+    block* next_block() {
+        if (larges_ < most_large && (how_.no_small || (much_comes_ && much_waits()))) {
+            if (block* const large = worker::take_block()) {
+                ++larges_;
+                return large;
+            }
+        }
+        return std::exchange(spare_, nullptr);
+    }
+
+    bool much_waits() {
+        u_long waiting = 0;
+        if (::ioctlsocket(socket_.get(), FIONREAD, &waiting) == SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "ioctlsocket FIONREAD");
+        }
+        return waiting > small_.size;
+    }
+
+    void keep(block& data) {
+        if (&data == &small_) {
+            spare_ = &small_;
+        } else {
+            --larges_;
+            worker::give_block(data);
+        }
+        if (filling_ == &data) {
+            filling_ = nullptr;
+        }
+    }
+    // [/next_block]
+
+    // [turn]
+    // One echo a turn: when others wait, the next receive is not made now. receive_ stands
+    // in the ready queue instead, and is busy: that holds the connection, as if it were
+    // lent.
+    void wait_for_turn() {
+        receive_.lend();
+        receive_.busy = true;
+        receive_.ended = {};
+        waits_for_turn_ = true;
+        worker::ready(receive_, port_);
+    }
+
+    void take_turn() {
+        step([&] {
+            waits_for_turn_ = false;
+            receive_.busy = false;
+            has_turn_ = true;
+        });
+    }
+    // [/turn]
+
+    // [received]
+    void received(result ended) noexcept {
+        if (waits_for_turn_) { // only this worker knows receive_ now
+            take_turn();
+            return;
+        }
+        if (probing_ && ended.error == ERROR_SUCCESS) {
+            step([&] {
+                receive_.busy = false;
+                probed_ = true; // now a receive with a block, which ends at once
+                has_turn_ = true;
+            });
+            return;
+        }
+        if (is_good(ended, "WSARecv")) { // receive_ is still busy: it holds the connection
+            handling_ = true;
+            if (said_all_) {
+                discarded_ += ended.bytes;
+            } else if (ended.bytes > 0) {
+                much_comes_ = ended.bytes == filling_->size || ended.bytes >= much;
+                filling_->begin = 0;
+                filling_->end = ended.bytes;
+                on_received(*filling_);
+            } else {
+                on_end();
+            }
+        }
+        step([&] {
+            receive_.busy = false;
+            probed_ = false;
+            handling_ = false;
+            input_over_ = ended.bytes == 0;
+            if (filling_ != nullptr) { // the policy has not sent it
+                keep(*filling_);
+            }
+        });
+    }
+    // [/received]
+
+    // [sent]
+    void sent(result ended) noexcept {
+        is_good(ended, "WSASend");
+        step([&] { count_sent(ended.bytes); });
+    }
+
+    void count_sent(DWORD bytes) {
+        send_.busy = false;
+        echoed_ = progress_;
+        books.bytes += bytes;
+        outgoing_->begin += bytes; // all of it, or, for all we know, a part
+        if (outgoing_->begin == outgoing_->end) {
+            keep(*std::exchange(outgoing_, outgoing_->next));
+        }
+    }
+
+    bool is_good(result ended, const char* call) noexcept {
+        const std::lock_guard lock{lock_};
+        if (!closed_ && ended.error != ERROR_SUCCESS) { // this client is lost
+            lose(ended.error, call);
+        }
+        progress_ = clock_type::now();
+        return !closed_; // what is left of a closed connection does not matter
+    }
+
+    void lose(DWORD error, const char* call) {
+        ++books.lost;
+        if (error != ERROR_NETNAME_DELETED && error != WSAECONNRESET) {
+            iocp::report(error, call); // a reset is the client's affair, and worth no line
+        }
+        close();
+    }
+    // [/sent]
+
+    // [advance]
+    // Whatever has changed, the question is the same: what can be done now?
+    void advance() {
+        while (!closed_ && !send_.busy && outgoing_ != nullptr) {
+            submit_send();
+        }
+        if (!closed_ && !receive_.busy && !input_over_ && has_room()) {
+            if (has_turn_ || how_.no_defer || !worker::others_wait()) {
+                submit_receive();
+            } else {
+                wait_for_turn();
+            }
+        }
+        if (!closed_ && finishing_ && outgoing_ == nullptr && !said_all_) {
+            say_all();
+        }
+        if (!closed_ && said_all_ && (input_over_ || discarded_ > most_discarded)) {
+            close();
+        }
+        has_turn_ = false;
+    }
+    // [/advance]
+
+    // [say_all]
+    // Every send is back, and this is our last word. The receive stays in flight: to close
+    // a socket that has unread input resets the connection, and a reset may destroy echo
+    // that the client has not read yet. So we wait for the client to close.
+    void say_all() {
+        if (::shutdown(socket_.get(), SD_SEND) == SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "shutdown");
+        }
+        said_all_ = true;
+        said_all_at_ = clock_type::now();
+    }
+    // [/say_all]
+
+    // [submit]
+    void submit_receive() {
+        probing_ = how_.zero_byte && !probed_;
+        if (!probing_) {
+            filling_ = next_block();
+            if (filling_ == nullptr) {
+                return; // when a send is back
+            }
+            filling_->next = nullptr;
+        }
+        WSABUF room{probing_ ? 0 : filling_->size, probing_ ? nullptr : filling_->bytes};
+        DWORD bytes = 0; // of a success at once; the call writes it before it returns
+        DWORD flags = 0;
+        receive_.lend();
+        // lent: receive_, *filling_ -> kernel until the packet is dequeued; in skip mode
+        // until the call returns success
+        const int returned =
+            ::WSARecv(socket_.get(), &room, 1, &bytes, &flags, &receive_, nullptr);
+        if (ended_at_once(receive_, returned, "WSARecv")) {
+            receive_.ended = {bytes, ERROR_SUCCESS};
+            worker::ready(receive_, port_, has_turn_); // the policy is called without lock
+        }
+    }
+
+    void submit_send() {
+        WSABUF rest{outgoing_->end - outgoing_->begin, outgoing_->bytes + outgoing_->begin};
+        DWORD bytes = 0;
+        send_.lend();
+        // lent: send_, *outgoing_ -> kernel until the packet is dequeued; in skip mode
+        // until the call returns success
+        const int returned = ::WSASend(socket_.get(), &rest, 1, &bytes, 0, &send_, nullptr);
+        if (ended_at_once(send_, returned, "WSASend")) {
+            send_.take_back();
+            // back: send_, *outgoing_
+            count_sent(bytes);
+        }
+    }
+
+    // [ended_at_once]
+    // True if no packet will come: it has succeeded, in skip mode. A packet that comes may
+    // have been dequeued already, but its worker waits for the lock that we hold.
+    bool ended_at_once(own_operation& one, int returned, const char* call) {
+        const int code = returned == 0 ? 0 : ::WSAGetLastError();
+        one.busy = code == 0 || code == WSA_IO_PENDING;
+        if (!one.busy) {
+            one.take_back();
+            // back: the operation and its block: at once
+            lose(static_cast<DWORD>(code), call);
+        }
+        return code == 0 && skip_;
+    }
+    // [/ended_at_once]
+    // [/submit]
 
     // [state]
-    const admission ticket_; // its place under --max-connections
+    const place held_;
     iocp::unique_socket socket_;
-    iocp::live_set<connection>& siblings_;
-    ledger& books_;
+    live_list<connection>& live_;
+    const iocp::unique_handle& port_;
     const bool skip_;
-    std::mutex
-        lock_; // of all below and of every call on the socket: two workers may meet here
-    worker* here_ = nullptr; // who runs the step that is being made
-    connection_operation receive_{iocp::kind::receive, *this};
-    connection_operation send_{iocp::kind::send, *this};
-    std::unique_ptr<char[]> inbox_;  // lent to the receive
-    std::unique_ptr<char[]> outbox_; // lent to the send
-    ULONG waiting_ = 0; // bytes in the inbox, received while the outbox was busy
-    ULONG begin_ = 0;   // still to be sent: outbox_[begin_, end_)
-    ULONG end_ = 0;
-    int in_flight_ = 0;
-    int turns_ = 0;           // steps since the worker looked at the port
-    bool at_once_ = false;    // an operation has succeeded at once and was applied
-    bool input_over_ = false; // the client has said all it had to say
-    bool linger_ = false;
-    bool parking_ = false; // the receive was cancelled to get its buffer back
-    bool parked_ = false;  // no buffers: wait with a probe
-    bool probing_ = false; // the receive in flight is a probe
-    phase phase_ = phase::open;
-    clock_type::time_point progress_ =
-        clock_type::now();            // when bytes moved last, in either direction
-    clock_type::time_point echoed_{}; // when a send ended last
+    const settings& how_;
+    std::mutex lock_; // of all below and of every call on the socket
+    own_operation receive_{*this, &connection::received};
+    own_operation send_{*this, &connection::sent};
+    small_block small_;
+    block* spare_ = &small_; // null: it is in use
+    unsigned larges_ = 0;    // large blocks in use
+    bool much_comes_ = false;
+    bool probing_ = false;
+    bool probed_ = false;       // something is there, or the end
+    block* filling_ = nullptr;  // lent to the receive, then the policy's
+    block* outgoing_ = nullptr; // to be sent, in order; the first is lent to the send
+    std::atomic<bool> handling_{false}; // the policy is at work
+    bool input_over_ = false;
+    bool finishing_ = false;            // no more is taken to be sent
+    std::atomic<bool> said_all_{false}; // SD_SEND: what comes now is thrown away
+    bool closed_ = false;
+    bool waits_for_turn_ = false; // receive_ is in a ready queue, and not submitted yet
+    bool has_turn_ = false;
+    ULONG discarded_ = 0;
+    clock_type::time_point progress_ = clock_type::now(); // when bytes moved last
+    clock_type::time_point echoed_{};                     // when a send ended last
+    clock_type::time_point said_all_at_{};
+    live_list<connection>::position position_{};
     // [/state]
 };

@@ -1,20 +1,23 @@
 #pragma once
-// Chapter 17: what the server has lent and what it has served.
+// ledger.hpp: what the server has done so far.
 
 #include <atomic>
 #include <cstdint>
+#include <cstdio>
 
 // [ledger]
-// Every submit and every packet of our own adds one to `outstanding`; it is taken off when
-// the operation is handled, not when its packet is dequeued. So what lies in a batch or in
-// a worker's own queue is counted too, and zero means: nobody holds a pointer to anything.
 struct ledger {
-    std::atomic<std::int64_t> outstanding{0};
-    std::atomic<std::int64_t> live{0};
     std::atomic<std::uint64_t> accepted{0};
-    std::atomic<std::uint64_t> lost{
-        0}; // connections that ended in an error: resets, mostly
-    std::atomic<std::uint64_t> parked{0};
+    std::atomic<std::uint64_t> lost{0}; // clients whose connection failed
     std::atomic<std::uint64_t> bytes{0};
+
+    void print(const char* when) const {
+        std::printf("%s: %llu accepted, %llu lost, %llu bytes\n", when,
+                    static_cast<unsigned long long>(accepted),
+                    static_cast<unsigned long long>(lost),
+                    static_cast<unsigned long long>(bytes));
+        std::fflush(stdout);
+    }
 };
+inline ledger books; // of this program
 // [/ledger]

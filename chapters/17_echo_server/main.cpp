@@ -1,17 +1,18 @@
 // Chapter 17: the full echo server. Everything that the chapters before have shown, and
-// nothing new. Where to look:
+// what a server needs that is left alone for months. Where to look:
 //
-//   main.cpp      options, start, time, the last line
-//   accept.cpp    accepting: how many AcceptEx are in flight, and what a failed one costs
-//   receive.cpp   receiving, and waiting without a buffer
-//   send.cpp      sending, and the last words of a connection
-//   cancel.cpp    asking for the buffer back: idle clients, parking, the end
-//   connection.*  what holds these together: the lock, the count, the one question
-//   worker.*      packets, batches, and fairness
-//   server.*      ports, ticks; shutdown.cpp: ending with nothing in flight
+//   echo.hpp        the policy: what is done with the bytes
+//   connection.hpp  one client: a receive and a send in flight, turns, blocks, its end
+//   worker.hpp      rounds: the port, the ready queue, batches (ready_queue.hpp, block.hpp)
+//   acceptor.hpp    accepts, and the places that clients have
+//   server.hpp      what holds them together: start, ticks, the end (live_list.hpp)
+//   operation.hpp   what is in flight, and the count that proves that nothing is
 
+#include "echo.hpp"
+#include "ledger.hpp"
 #include "server.hpp"
 #include "settings.hpp"
+#include "worker.hpp"
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -21,60 +22,18 @@
 #include "common/stop_signal.hpp"
 #include "common/unique.hpp"
 #include "common/winsock.hpp"
+#include "common/worker_pool.hpp"
 
 #include <winsock2.h>
 
 #include <ws2tcpip.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <thread>
-#include <utility>
 
 namespace {
-
-// [options]
-iocp::server_options read_options(int argc, char** argv, settings& how) {
-    iocp::server_options where;
-    how.workers = std::max(1U, std::thread::hardware_concurrency());
-    iocp::command_line{"17_echo_server", "the full multi-worker IOCP echo server"}
-        .server(where)
-        .flag("--dual-stack", how.dual_stack, "with --host ::, take IPv4 clients, too")
-        .number("--workers", how.workers, 1, 256,
-                "threads that take packets; by default one per processor")
-        .number("--accepts", how.accepts, 1, 1000, "accepts that wait for clients")
-        .number("--max-connections", how.max_connections, 1, 1'000'000,
-                "clients at a time; further ones wait")
-        .number("--idle-timeout", how.idle_timeout_s, 0, 86'400,
-                "seconds without a byte; 0: no limit")
-        .number("--grace", how.grace_s, 0, 60,
-                "seconds that busy clients have to finish after Ctrl+C")
-        .number("--stats", how.stats_s, 0, 3600,
-                "print a line every so many seconds; 0: none")
-        .flag("--no-batch", how.no_batch, "one packet a call (GetQueuedCompletionStatus)")
-        .flag("--no-skip", how.no_skip,
-              "a packet for everything, also for what succeeds at once")
-        .flag("--no-parking", how.no_parking, "idle clients keep their buffers")
-        .flag("--port-per-worker", how.port_per_worker,
-              "deal connections out to a port for each worker")
-        .parse(argc, argv);
-    return where;
-}
-// [/options]
-
-void print(const char* when, const ledger& books) {
-    std::printf("%s: %lld live, %llu accepted, %llu lost, %llu parked, %llu bytes, %lld in "
-                "flight\n",
-                when, static_cast<long long>(books.live),
-                static_cast<unsigned long long>(books.accepted),
-                static_cast<unsigned long long>(books.lost),
-                static_cast<unsigned long long>(books.parked),
-                static_cast<unsigned long long>(books.bytes),
-                static_cast<long long>(books.outstanding));
-    std::fflush(stdout);
-}
 
 // [listen]
 iocp::unique_socket open_listener(const iocp::address& where, const settings& how) {
@@ -91,38 +50,54 @@ iocp::unique_socket open_listener(const iocp::address& where, const settings& ho
 }
 // [/listen]
 
-// [time]
-// The main thread waits for Ctrl+C and is the clock: ticks are packets, too.
-void keep_time(server& s, const settings& how, const ledger& books,
-               const iocp::stop_signal& stop) {
-    auto next_line = clock_type::now() + std::chrono::seconds{how.stats_s};
-    while (!stop.wait(static_cast<DWORD>(std::chrono::milliseconds{idle_tick}.count()))) {
-        s.post_tick();
-        if (how.stats_s != 0 && clock_type::now() >= next_line) {
-            next_line += std::chrono::seconds{how.stats_s};
-            print("now", books);
-        }
-    }
-}
-// [/time]
-
 } // namespace
 
 // [main]
 int main(int argc, char** argv) {
+    iocp::server_options options;
     settings how;
-    const auto options = read_options(argc, argv, how);
+    how.workers = std::max(1U, std::thread::hardware_concurrency());
+    iocp::command_line{"17_echo_server", "the full multi-worker IOCP echo server"}
+        .server(options)
+        .number("--workers", how.workers, 1, 64, "threads that take packets from the port")
+        .number("--accepts", how.accepts, 1, 1000, "how many accepts wait for clients")
+        .flag("--dual-stack", how.dual_stack, "with --host ::, take IPv4 clients, too")
+        .number("--max-connections", how.max_connections, 1, 1'000'000,
+                "clients at a time; further ones wait")
+        .number("--keep-alive", how.keep_alive_s, 0, 86'400,
+                "seconds of silence until the system asks a client; 0: never")
+        .number("--stats", how.stats_s, 0, 3600,
+                "seconds between two lines of statistics; 0: none")
+        .number("--idle-timeout", how.idle_s, 0, 86'400,
+                "seconds without a byte; 0: no limit")
+        .number("--grace", how.grace_s, 0, 60,
+                "seconds that clients have to finish after Ctrl+C")
+        .number("--batch", how.batch, 1, most_in_batch, "packets that one call may take")
+        .flag("--no-skip", how.no_skip, "a packet for what succeeds at once, too")
+        .flag("--no-small", how.no_small, "large blocks for silent clients, too")
+        .flag("--no-defer", how.no_defer,
+              "receive again at once after an echo, also when others wait")
+        .flag("--zero-byte", how.zero_byte, "wait for data with a receive of zero bytes")
+        .parse(argc, argv);
     try {
         const iocp::winsock winsock;
         const iocp::stop_signal stop;
         const iocp::address where{options.host, options.port};
-        ledger books;
         {
-            server s{open_listener(where, how), where.family(), how, books};
-            keep_time(s, how, books, stop);
+            server<echo> s{open_listener(where, how), where.family(), how};
+            const iocp::worker_pool pool{s.port, how.workers, [&s] {
+                                             worker{s.port, s.how}.run();
+                                         }};
+            unsigned seconds = 0;
+            do {
+                s.post_tick();
+                if (how.stats_s != 0 && seconds++ % how.stats_s == 0) {
+                    books.print("now");
+                }
+            } while (!stop.wait(1000)); // the main thread is the clock
             s.shut_down();
         }
-        print("served", books);
+        books.print("served");
     } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         return 1;

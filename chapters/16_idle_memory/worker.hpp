@@ -1,0 +1,174 @@
+#pragma once
+// The engine, worker.hpp: rounds. In each, everybody who is ready has one turn.
+
+#include "block.hpp"
+#include "operation.hpp"
+#include "ready_queue.hpp"
+#include "settings.hpp"
+
+#include "common/error.hpp"
+#include "common/port.hpp"
+#include "common/unique.hpp"
+
+#include <winsock2.h>
+
+#include <winternl.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+
+// [complete]
+inline void complete(const iocp::packet& packet) noexcept {
+    auto* const mine = static_cast<operation*>(packet.overlapped);
+    mine->take_back();
+    // back: the operation, and what was lent with it
+    mine->complete(packet.ended);
+}
+// [/complete]
+
+// [worker]
+// One for each thread of the pool.
+class worker {
+public:
+    // [most]
+    // What a worker has taken is hidden from all others. So, if there are others, this is
+    // the most that stands behind one handler; what is over stays at the port.
+    static constexpr std::size_t most_behind = 64;
+
+    worker(const iocp::unique_handle& port, const settings& how) noexcept
+        : port_{port}, how_{how}, most_{how.workers == 1
+                                            ? std::numeric_limits<std::size_t>::max()
+                                            : most_behind} {
+        here_ = this;
+    }
+    // [/most]
+    ~worker() { here_ = nullptr; }
+    worker(const worker&) = delete;
+    worker& operator=(const worker&) = delete;
+
+    // [run]
+    void run() noexcept {
+        while (!stop_) {
+            look();
+            while (operation* const next = round_.take()) {
+                complete({next, 0, next->ended});
+            }
+        }
+        while (operation* const next = ready_.take()) {
+            post(*next, port_); // for whoever works on the port after this worker
+        }
+    }
+    // [/run]
+
+    // [ready]
+    // For what is ready and needs no packet, still counted as in flight. It gets its turn
+    // in the next round; `first`: in this one, right now.
+    static void ready(operation& one, const iocp::unique_handle& port,
+                      bool first = false) noexcept {
+        if (here_ == nullptr) {
+            post(one, port);
+        } else if (first) {
+            here_->round_.put_first(one);
+        } else if (here_->full_ || here_->ready_.size() >= here_->most_) {
+            post(one, port); // behind all that waits at the port: any worker may take it
+        } else {
+            here_->ready_.put_last(one);
+        }
+    }
+
+    // Is there anybody to whom the next turn belongs?
+    static bool others_wait() noexcept {
+        return here_ != nullptr && !here_->full_ &&
+               !(here_->round_.empty() && here_->ready_.empty());
+    }
+    // [/ready]
+
+    // [blocks]
+    // From this thread's worker, and back to that of whatever thread is done with it.
+    static block* take_block() noexcept {
+        return here_ == nullptr ? nullptr : here_->blocks_.take();
+    }
+    static void give_block(block& used) noexcept {
+        if (here_ == nullptr) {
+            free_list::to_system(used);
+        } else {
+            here_->blocks_.give(used);
+        }
+    }
+    // [/blocks]
+
+private:
+    // [look]
+    // The next round: what is at the port comes first, and then those who have had a turn
+    // in the last one. One call takes a batch, and a batch that is not full says that there
+    // was no more.
+    void look() noexcept {
+        const std::size_t most = ready_.size() < most_ ? most_ - ready_.size() : 1;
+        DWORD wait = ready_.empty() ? INFINITE : 0;
+        full_ = false;
+        for (bool more = true; more; wait = 0) {
+            OVERLAPPED_ENTRY entries[most_in_batch];
+            const std::size_t room = most - round_.size();
+            const ULONG asked = static_cast<ULONG>(std::min<std::size_t>(how_.batch, room));
+            ULONG taken = 0;
+            if (!::GetQueuedCompletionStatusEx(port_.get(), entries, asked, &taken, wait,
+                                               FALSE)) {
+                const DWORD code = ::GetLastError();
+                if (code != WAIT_TIMEOUT) {
+                    iocp::report(code, "GetQueuedCompletionStatusEx");
+                    stop_ = true;
+                }
+                break;
+            }
+            std::for_each_n(entries, taken, [this](const auto& each) { take(each); });
+            full_ = round_.size() == most; // so there may be more at the port
+            more = taken == asked && how_.batch > 1 && !full_ && !stop_;
+        }
+        while (operation* const next = ready_.take()) {
+            round_.put_last(*next);
+        }
+    }
+    // [/look]
+
+    // [take]
+    void take(const OVERLAPPED_ENTRY& entry) noexcept {
+        if (entry.lpOverlapped != nullptr) {
+            auto& mine = *static_cast<operation*>(entry.lpOverlapped);
+            // The call has succeeded: that says nothing of the operation. Its status does.
+            const auto status = static_cast<NTSTATUS>(mine.Internal);
+            mine.ended = {entry.dwNumberOfBytesTransferred,
+                          ::RtlNtStatusToDosError(status)};
+            round_.put_last(mine);
+        } else if (!stop_) {
+            stop_ = true;
+        } else { // the stop packet of another worker was in our batch
+            post(nullptr, 0, port_);
+        }
+    }
+    // [/take]
+
+    // [post]
+    static void post(operation& one, const iocp::unique_handle& port) noexcept {
+        post(&one, one.ended.bytes, port);
+    }
+    static void post(OVERLAPPED* packet, DWORD bytes,
+                     const iocp::unique_handle& port) noexcept {
+        while (!::PostQueuedCompletionStatus(port.get(), bytes, 0, packet)) {
+            iocp::report(::GetLastError(), "PostQueuedCompletionStatus");
+            ::Sleep(100); // no memory for a packet; without it somebody would wait for ever
+        }
+    }
+    // [/post]
+
+    static inline thread_local worker* here_ = nullptr; // of this thread
+    const iocp::unique_handle& port_;
+    const settings& how_;
+    const std::size_t most_;
+    ready_queue round_; // have their turn now
+    ready_queue ready_; // in the next round
+    free_list blocks_;
+    bool full_ = false;
+    bool stop_ = false;
+};
+// [/worker]
