@@ -47,6 +47,9 @@ public:
     void run() noexcept {
         while (!stop_) {
             look();
+            while (operation* const next = ready_.take()) {
+                round_.put_last(*next);
+            }
             while (operation* const next = round_.take()) {
                 complete({next, 0, next->ended});
             }
@@ -82,8 +85,8 @@ public:
 
 private:
     // [look]
-    // The next round: what is at the port comes first, and then those who have had a turn
-    // in the last one.
+    // What is at the port comes first in the next round. Those who have had a turn in the
+    // last one come after that.
     void look() noexcept {
         const std::size_t most = ready_.size() < most_ ? most_ - ready_.size() : 1;
         full_ = false;
@@ -100,9 +103,6 @@ private:
             mine.ended = packet.ended;
             round_.put_last(mine);
             full_ = round_.size() == most; // so there may be more at the port
-        }
-        while (operation* const next = ready_.take()) {
-            round_.put_last(*next);
         }
     }
     // [/look]

@@ -14,6 +14,7 @@
 #include <winternl.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <limits>
 
@@ -35,10 +36,10 @@ public:
     // the most that stands behind one handler; what is over stays at the port.
     static constexpr std::size_t most_behind = 64;
 
-    worker(const iocp::unique_handle& port, const settings& how) noexcept
-        : port_{port}, how_{how}, most_{how.workers == 1
-                                            ? std::numeric_limits<std::size_t>::max()
-                                            : most_behind} {
+    worker(const iocp::unique_handle& port, const settings& how,
+           const std::atomic<std::size_t>& clients) noexcept
+        : port_{port}, how_{how}, clients_{clients},
+          most_{how.workers == 1 ? std::numeric_limits<std::size_t>::max() : most_behind} {
         here_ = this;
     }
     // [/most]
@@ -49,7 +50,14 @@ public:
     // [run]
     void run() noexcept {
         while (!stop_) {
-            look();
+            const bool alone = clients_ == 1 && !ready_.empty();
+            if (!alone || ++rounds_unseen_ == most_behind) {
+                rounds_unseen_ = 0;
+                look();
+            }
+            while (operation* const next = ready_.take()) {
+                round_.put_last(*next);
+            }
             while (operation* const next = round_.take()) {
                 complete({next, 0, next->ended});
             }
@@ -85,9 +93,9 @@ public:
 
 private:
     // [look]
-    // The next round: what is at the port comes first, and then those who have had a turn
-    // in the last one. One call takes a batch, and a batch that is not full says that there
-    // was no more.
+    // What is at the port comes first in the next round. Those who have had a turn in the
+    // last one come after that. One call takes a batch, and a batch that is not full says
+    // that there was no more.
     void look() noexcept {
         const std::size_t most = ready_.size() < most_ ? most_ - ready_.size() : 1;
         DWORD wait = ready_.empty() ? INFINITE : 0;
@@ -95,7 +103,8 @@ private:
         for (bool more = true; more; wait = 0) {
             OVERLAPPED_ENTRY entries[most_in_batch];
             const std::size_t room = most - round_.size();
-            const ULONG asked = static_cast<ULONG>(std::min<std::size_t>(how_.batch, room));
+            const auto asked = static_cast<ULONG>(std::min(
+                {room, std::size_t{how_.batch}, std::max<std::size_t>(clients_, 1)}));
             ULONG taken = 0;
             if (!::GetQueuedCompletionStatusEx(port_.get(), entries, asked, &taken, wait,
                                                FALSE)) {
@@ -108,10 +117,7 @@ private:
             }
             std::for_each_n(entries, taken, [this](const auto& each) { take(each); });
             full_ = round_.size() == most; // so there may be more at the port
-            more = taken == asked && how_.batch > 1 && !full_ && !stop_;
-        }
-        while (operation* const next = ready_.take()) {
-            round_.put_last(*next);
+            more = taken == asked && asked > 1 && !full_ && !stop_;
         }
     }
     // [/look]
@@ -149,9 +155,11 @@ private:
     static inline thread_local worker* here_ = nullptr; // of this thread
     const iocp::unique_handle& port_;
     const settings& how_;
+    const std::atomic<std::size_t>& clients_;
     const std::size_t most_;
-    ready_queue round_; // have their turn now
-    ready_queue ready_; // in the next round
+    ready_queue round_;             // have their turn now
+    ready_queue ready_;             // in the next round
+    std::size_t rounds_unseen_ = 0; // without a look at the port
     bool full_ = false;
     bool stop_ = false;
 };

@@ -1,6 +1,7 @@
 #pragma once
 // The engine, live_list.hpp: all connections there are, for whoever looks after them.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -15,11 +16,13 @@ public:
 
     place enter(Object& one) {
         const std::lock_guard lock{guard_};
+        ++count_;
         return all_.insert(all_.end(), &one);
     }
     void leave(place where) noexcept {
         const std::lock_guard lock{guard_};
         all_.erase(where);
+        --count_;
         if (all_.empty()) {
             empty_.notify_all(); // under the lock: then this list may be destroyed
         }
@@ -28,10 +31,7 @@ public:
         std::unique_lock lock{guard_};
         return empty_.wait_for(lock, limit, [this] { return all_.empty(); });
     }
-    std::size_t size() const noexcept {
-        const std::lock_guard lock{guard_};
-        return all_.size();
-    }
+    const std::atomic<std::size_t>& size() const noexcept { return count_; }
 
     // [sweep]
     // Visits each object under its own lock, one sweep at a time. This list is locked only
@@ -56,7 +56,8 @@ public:
     // [/sweep]
 
 private:
-    mutable std::mutex guard_;
+    std::mutex guard_;
     std::condition_variable empty_;
     std::list<Object*> all_;
+    std::atomic<std::size_t> count_{0}; // to be read without the lock
 };

@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
 
         server<echo> s{std::move(listener), where.family(), how};
         const iocp::worker_pool pool{s.port, how.workers, [&s] {
-                                         worker{s.port, s.how}.run();
+                                         worker{s.port, s.how, s.live.size()}.run();
                                      }};
         do {
             s.post_tick();

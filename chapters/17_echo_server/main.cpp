@@ -86,7 +86,7 @@ int main(int argc, char** argv) {
         {
             server<echo> s{open_listener(where, how), where.family(), how};
             const iocp::worker_pool pool{s.port, how.workers, [&s] {
-                                             worker{s.port, s.how}.run();
+                                             worker{s.port, s.how, s.live.size()}.run();
                                          }};
             unsigned seconds = 0;
             do {
