@@ -5,7 +5,6 @@
 
 #include "echo.hpp"
 #include "server.hpp"
-#include "worker.hpp"
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -49,7 +48,7 @@ int main(int argc, char** argv) {
 
         server<echo> s{std::move(listener), where.family(), accepts,
                        std::chrono::seconds{idle_s}};
-        const iocp::worker_pool pool{s.port, workers, [&s] { worker{s.port}.run(); }};
+        const iocp::worker_pool pool{s.port, workers, [&s] { s.work(); }};
         do {
             s.post_tick();
         } while (!stop.wait(1000)); // the main thread is the clock

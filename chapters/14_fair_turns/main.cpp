@@ -6,7 +6,6 @@
 #include "echo.hpp"
 #include "server.hpp"
 #include "settings.hpp"
-#include "worker.hpp"
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"

@@ -41,6 +41,10 @@ struct server {
             std::make_unique<Policy>(std::move(accepted), live, port, skip, how));
     }
 
+    void work() noexcept {
+        worker{port, how, live.size()}.run();
+    } // for each thread of the pool
+
     // [tick]
     // A tick is a packet of our own, with an operation that knows what is to be done. One
     // at a time: a server that is behind gets no more of them.

@@ -35,7 +35,7 @@ using large_block = block_of<64 * 1024>;
 // the system, by VirtualFree, since a heap might keep it.
 class free_list {
 public:
-    static constexpr std::size_t most_kept = 16;
+    static constexpr std::size_t most_kept = 4;
 
     free_list() = default;
     ~free_list() {

@@ -12,7 +12,6 @@
 #include "ledger.hpp"
 #include "server.hpp"
 #include "settings.hpp"
-#include "worker.hpp"
 
 #include "common/address.hpp"
 #include "common/command_line.hpp"
@@ -83,20 +82,16 @@ int main(int argc, char** argv) {
         const iocp::winsock winsock;
         const iocp::stop_signal stop;
         const iocp::address where{options.host, options.port};
-        {
-            server<echo> s{open_listener(where, how), where.family(), how};
-            const iocp::worker_pool pool{s.port, how.workers, [&s] {
-                                             worker{s.port, s.how, s.live.size()}.run();
-                                         }};
-            unsigned seconds = 0;
-            do {
-                s.post_tick();
-                if (how.stats_s != 0 && seconds++ % how.stats_s == 0) {
-                    books.print("now");
-                }
-            } while (!stop.wait(1000)); // the main thread is the clock
-            s.shut_down();
-        }
+        server<echo> s{open_listener(where, how), where.family(), how};
+        const iocp::worker_pool pool{s.port, how.workers, [&s] { s.work(); }};
+        unsigned seconds = 0;
+        do {
+            s.post_tick();
+            if (how.stats_s != 0 && ++seconds % how.stats_s == 0) {
+                books.print("now");
+            }
+        } while (!stop.wait(1000)); // the main thread is the clock
+        s.shut_down();
         books.print("served");
     } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());

@@ -1,4 +1,4 @@
-// A second policy for the engine of chapters 10 to 12: it answers in capitals, says goodbye by itself, and can be made
+// A second policy for the engine of chapters 10 to 17: it answers in capitals, says goodbye by itself, and can be made
 // to keep its worker. It is compiled with the files of a chapter as they are.
 
 #include "server.hpp"
@@ -18,7 +18,7 @@
 #include <cstdio>
 #include <exception>
 #include <string_view>
-#include <type_traits>
+#include <utility>
 
 namespace {
 
@@ -53,14 +53,20 @@ private:
 };
 
 using shouting = server<shout>;
-constexpr bool has_deadlines =
-    std::is_constructible_v<shouting, iocp::unique_socket, int, unsigned, std::chrono::seconds>;
+template <class Server>
+concept has_deadlines = requires(Server& s) { s.post_tick(); };
 
 template <class Server>
 void serve(Server& s, unsigned workers, const iocp::stop_signal& stop) {
-    const iocp::worker_pool pool{s.port, workers, [&s] { work(s.port); }};
+    const iocp::worker_pool pool{s.port, workers, [&s] {
+                                     if constexpr (requires { s.work(); }) {
+                                         s.work();
+                                     } else {
+                                         work(s.port);
+                                     }
+                                 }};
     do {
-        if constexpr (has_deadlines) {
+        if constexpr (has_deadlines<Server>) {
             s.post_tick(); // as often as a server does that ends: so a sweep is always near
         } else {
             s.clients.top_up();
@@ -68,13 +74,20 @@ void serve(Server& s, unsigned workers, const iocp::stop_signal& stop) {
     } while (!stop.wait(50));
 }
 
+// The chapters differ in what they let one decide.
 template <class Server>
-Server make(iocp::unique_socket listener, int family) {
-    if constexpr (has_deadlines) {
+Server make(iocp::unique_socket listener, int family, [[maybe_unused]] unsigned workers) {
+#if __has_include("settings.hpp")
+    settings how;
+    how.workers = workers;
+    return {std::move(listener), family, how};
+#else
+    if constexpr (has_deadlines<Server>) {
         return {std::move(listener), family, 16U, std::chrono::hours{1}};
     } else {
         return {std::move(listener), family, 16U};
     }
+#endif
 }
 
 } // namespace
@@ -94,7 +107,7 @@ int main(int argc, char** argv) {
         const iocp::address where{options.host, options.port};
         iocp::unique_socket listener = iocp::overlapped_socket(where.family());
         iocp::start_listening(listener.get(), where);
-        shouting s = make<shouting>(std::move(listener), where.family());
+        shouting s = make<shouting>(std::move(listener), where.family(), workers);
         serve(s, workers, stop);
     } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());

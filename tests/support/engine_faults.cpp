@@ -80,7 +80,7 @@ TEST_CASE("a receive or a send that fails at once costs its client and no other"
 }
 
 TEST_CASE("a lack of memory for a client costs that client" * doctest::skip(!chapter.engine) * needs_faults()) {
-    faulty_server running("new:1024:1-3@"); // a connection is larger than that
+    faulty_server running("new:700:1-3@"); // a connection is larger than that
     client other(running.where());
     require_same(other.exchange("hello"), "hello");
     running.switch_on();
