@@ -1,0 +1,195 @@
+// Whose turn it is when many are ready at once (turns.cpp): chapter 13 lets one client take all, and from chapter 14 on
+// everybody who is ready has a turn before anybody has another one.
+
+#include "tests/support/cases.hpp"
+#include "tests/support/chapter.hpp"
+#include "tests/support/server.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+using namespace support;
+
+constinit const chapter_info support::chapter{.number = CHAPTER, .name = PROGRAM};
+
+namespace {
+
+constexpr std::size_t bytes_each = 96 * 1024; // a dozen turns of 8 KiB, or three of large blocks
+constexpr std::size_t most_behind = 64;       // as in chapters/14_fair_turns/worker.hpp
+
+// A semaphore that the server opens by its name.
+class semaphore {
+public:
+    semaphore(const std::string& name, const char* what)
+        : handle_{::CreateSemaphoreA(nullptr, 0, 1000, (name + what).c_str())} {
+        REQUIRE(handle_ != nullptr);
+    }
+    ~semaphore() { ::CloseHandle(handle_); }
+    semaphore(const semaphore&) = delete;
+    semaphore& operator=(const semaphore&) = delete;
+
+    void add(long count) { ::ReleaseSemaphore(handle_, count, nullptr); }
+    void take() {
+        const DWORD limit = static_cast<DWORD>(std::chrono::milliseconds(patience).count());
+        REQUIRE(::WaitForSingleObject(handle_, limit) == WAIT_OBJECT_0);
+    }
+
+private:
+    HANDLE handle_;
+};
+
+using turns = std::vector<unsigned>; // the numbers of clients, one for each turn
+
+class held_server {
+public:
+    explicit held_server(unsigned workers)
+        : name_{"turns" + std::to_string(::GetCurrentProcessId())}, held_{name_, "held"}, go_{name_, "go"},
+          variable_{"IOCP_TURNS", name_}, server_{{L"--workers", std::to_wstring(workers)}} {}
+
+    // A new client, known to the server by its number: connected one after the other, they are counted in order.
+    client& connect() {
+        clients_.emplace_back(server_.where());
+        require_same(clients_.back().exchange("hello"), "hello");
+        return clients_.back();
+    }
+    void hold() {
+        connect().send_all("hold");
+        held_.take();
+        asides_ = asides_ == 0 ? count() : asides_;
+    }
+    void wait_until_held() { held_.take(); }
+    void go_on(long count = 1) { go_.add(count); }
+
+    // From the turn that was held first on.
+    turns end(const std::vector<std::size_t>& busy) {
+        for (const std::size_t i : busy) {
+            require_same(clients_[i].receive_exactly(bytes_each), std::string(bytes_each, 'x'));
+        }
+        server_.press_ctrl_c();
+        const std::optional<std::string> line = server_.line_beginning("turns:");
+        REQUIRE(line.has_value());
+        std::istringstream in(line->substr(6));
+        turns all;
+        for (unsigned one = 0; in >> one;) {
+            all.push_back(one);
+        }
+        check_ends(server_);
+        REQUIRE(all.size() > asides_);
+        return {all.begin() + static_cast<std::ptrdiff_t>(asides_), all.end()};
+    }
+
+    void reserve(std::size_t count) { clients_.reserve(count); }
+    client& at(std::size_t i) { return clients_[i]; }
+    std::size_t count() const { return clients_.size(); }
+
+private:
+    std::string name_;
+    semaphore held_;
+    semaphore go_;
+    variable_for_children variable_;
+    server server_;
+    std::vector<client> clients_;
+    std::size_t asides_ = 0; // turns before that: hellos
+};
+
+// Clients that are ready for all the time from one turn of a client to its next one, and have none in between: the most
+// there are. Whoever has had a turn and will have another one is ready all the time in between, for its bytes are there.
+std::size_t most_left_out(const turns& all) {
+    std::map<unsigned, std::vector<std::size_t>> places;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        places[all[i]].push_back(i);
+    }
+    std::size_t most = 0;
+    for (const auto& [who, mine] : places) {
+        for (std::size_t k = 0; k + 1 < mine.size(); ++k) {
+            std::size_t left_out = 0;
+            for (const auto& [other, theirs] : places) {
+                const auto next = std::upper_bound(theirs.begin(), theirs.end(), mine[k]);
+                const bool ready = next != theirs.begin() && next != theirs.end();
+                left_out += other != who && ready && *next > mine[k + 1] ? 1 : 0;
+            }
+            most = std::max(most, left_out);
+        }
+    }
+    return most;
+}
+
+std::vector<std::size_t> connect_many(held_server& running, std::size_t count) {
+    std::vector<std::size_t> numbers;
+    for (std::size_t i = 0; i < count; ++i) {
+        numbers.push_back(running.count());
+        running.connect();
+    }
+    return numbers;
+}
+
+void send_to(held_server& running, const std::vector<std::size_t>& numbers) {
+    for (const std::size_t i : numbers) {
+        running.at(i).send_all(std::string(bytes_each, 'x'));
+    }
+}
+
+} // namespace
+
+TEST_CASE("a client whose operations always succeed at once keeps the only worker from all others" *
+          doctest::skip(CHAPTER != 13)) {
+    held_server running(1);
+    running.reserve(100);
+    const auto busy = connect_many(running, 20);
+    running.hold();
+    send_to(running, busy);
+    running.go_on();
+    const turns all = running.end(busy);
+    // The one that is first has all of its turns, one after the other, while nineteen others are ready.
+    CHECK(std::count(all.begin() + 1, all.begin() + 13, all[1]) == 12);
+    CHECK(all.size() >= 20 * 12);
+}
+
+TEST_CASE("between two turns of one client every other client that is ready has one" * doctest::skip(CHAPTER < 14)) {
+    held_server running(1);
+    running.reserve(300);
+    const auto first = connect_many(running, 75);
+    const auto second = connect_many(running, 75);
+    running.connect(); // for the second hold
+    const std::size_t holder = running.count() - 1;
+    running.hold();
+    send_to(running, first);
+    running.at(holder).send_all("hold");
+    running.go_on();
+    // Now all of the first have had a turn and stand in the ready queue, and the others come to the port.
+    running.wait_until_held();
+    send_to(running, second);
+    running.go_on();
+    auto busy = first;
+    busy.insert(busy.end(), second.begin(), second.end());
+    const turns all = running.end(busy);
+    CHECK(most_left_out(all) == 0);
+    // Nor has one of the first two turns before each of the others, whose packets have waited at the port, has its first.
+    const auto held_again = std::find(all.begin(), all.end(), static_cast<unsigned>(holder));
+    const auto last_newcomer = std::find_if(held_again, all.end(), [&](unsigned who) { return who == second.back(); });
+    std::map<unsigned, int> turns_before;
+    std::for_each(held_again, last_newcomer, [&](unsigned who) { ++turns_before[who]; });
+    for (const std::size_t one : first) {
+        CHECK(turns_before[static_cast<unsigned>(one)] <= 1);
+    }
+}
+
+TEST_CASE("with four workers no more clients are left out than three of them may keep" * doctest::skip(CHAPTER < 14)) {
+    constexpr unsigned workers = 4;
+    held_server running(workers);
+    running.reserve(500);
+    const auto busy = connect_many(running, 400);
+    for (unsigned i = 0; i < workers; ++i) {
+        running.hold();
+    }
+    send_to(running, busy);
+    running.go_on(workers);
+    CHECK(most_left_out(running.end(busy)) <= (workers - 1) * most_behind);
+}
