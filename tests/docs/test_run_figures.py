@@ -51,8 +51,8 @@ class Trace:
         return self.add("packet", thread, port=1, key=1, outcome=outcome, bytes=count, operation=operation,
                         socket=socket, posted=False, **fields)
 
-    def recorded(self, *notes, tick_key=None):
-        return recorder.recorded_form(self.lines, notes, tick_key)
+    def recorded(self, *notes):
+        return recorder.recorded_form(self.lines, notes)
 
 
 def echo(receiver=2, sender=2, send="immediate", quick_packet=False):
@@ -101,13 +101,6 @@ class Recorded(unittest.TestCase):
     def test_waits_that_time_out_are_left_out(self):
         trace = Trace().call("WSAPoll", outcome="failed", error=258).add("wait_failed", port=1, error=258)
         self.assertEqual(trace.call("WSAPoll").recorded(), Trace().call("WSAPoll").recorded())
-
-    def test_ticks_are_left_out_and_other_packets_of_the_program_are_not(self):
-        trace = Trace()
-        for key in (3, 0):
-            trace.add("post", port=1, key=key, bytes=0, overlapped="0x0")
-            trace.add("packet", 2, port=1, key=key, outcome="ok", bytes=0, posted=True)
-        self.assertEqual([record["key"] for record in trace.recorded(tick_key=3)], [0, 0])
 
     def test_steps_of_clients_stand_where_they_were_made(self):
         records = Trace().call("a").call("b").recorded((1, {"event": "client", "client": 1, "does": "connects"}),

@@ -77,3 +77,11 @@ TEST_CASE("flag-without-lock receives on a socket that another thread has closed
 TEST_CASE("flag-without-lock does not when the lock is held over the look and the submit") {
     check_well("flag_without_lock", "What the next client said is its own.");
 }
+
+TEST_CASE("stranded waits for a packet that its own worker has taken") {
+    check_harm("stranded", "waits at an empty port.");
+}
+
+TEST_CASE("stranded does not wait when each worker takes one packet") {
+    check_well("stranded", "the other worker has brought it.");
+}
