@@ -354,6 +354,7 @@ private:
 
     // [submit]
     void submit_receive() {
+        // [room]
         probing_ = how_.zero_byte && !probed_;
         if (!probing_) {
             filling_ = next_block();
@@ -363,6 +364,7 @@ private:
             filling_->next = nullptr;
         }
         WSABUF room{probing_ ? 0 : filling_->size, probing_ ? nullptr : filling_->bytes};
+        // [/room]
         DWORD bytes = 0; // of a success at once; the call writes it before it returns
         DWORD flags = 0;
         receive_.lend();
