@@ -38,9 +38,9 @@ public:
         : socket_{std::move(accepted)}, live_{all} {
         keep(blocks_[0]);
         keep(blocks_[1]);
-        place_ = live_.enter(*this);
+        position_ = live_.enter(*this);
     }
-    virtual ~connection() { live_.leave(place_); }
+    virtual ~connection() { live_.leave(position_); }
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
@@ -263,6 +263,6 @@ private:
     bool finishing_ = false;
     bool closed_ = false;
     clock_type::time_point progress_ = clock_type::now(); // when bytes moved last
-    live_list<connection>::place place_{};
+    live_list<connection>::position position_{};
     // [/state]
 };

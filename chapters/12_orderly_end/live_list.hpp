@@ -11,13 +11,13 @@
 template <class Object>
 class live_list {
 public:
-    using place = typename std::list<Object*>::iterator;
+    using position = typename std::list<Object*>::iterator;
 
-    place enter(Object& one) {
+    position enter(Object& one) {
         const std::lock_guard lock{guard_};
         return all_.insert(all_.end(), &one);
     }
-    void leave(place where) noexcept {
+    void leave(position where) noexcept {
         const std::lock_guard lock{guard_};
         all_.erase(where);
         if (all_.empty()) {

@@ -57,9 +57,9 @@ public:
         : socket_{std::move(accepted)}, live_{all}, port_{port}, skip_{skip} {
         keep(blocks_[0]);
         keep(blocks_[1]);
-        place_ = live_.enter(*this);
+        position_ = live_.enter(*this);
     }
-    virtual ~connection() { live_.leave(place_); }
+    virtual ~connection() { live_.leave(position_); }
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
@@ -356,6 +356,6 @@ private:
     clock_type::time_point progress_ = clock_type::now(); // when bytes moved last
     clock_type::time_point echoed_{};                     // when a send ended last
     clock_type::time_point said_all_at_{};
-    live_list<connection>::place place_{};
+    live_list<connection>::position position_{};
     // [/state]
 };

@@ -40,7 +40,8 @@ struct server {
         connection::start(std::make_unique<Policy>(std::move(accepted), live, port, skip));
     }
 
-    void work() noexcept { worker{port}.run(); } // for each thread of the pool
+    // For each thread of the pool.
+    void work() noexcept { worker{port}.run(); }
 
     // [tick]
     // A tick is a packet of our own, with an operation that knows what is to be done. One

@@ -41,9 +41,8 @@ struct server {
             std::make_unique<Policy>(std::move(accepted), live, port, skip, how));
     }
 
-    void work() noexcept {
-        worker{port, how, live.size()}.run();
-    } // for each thread of the pool
+    // For each thread of the pool.
+    void work() noexcept { worker{port, how, live.size()}.run(); }
 
     // [tick]
     // A tick is a packet of our own, with an operation that knows what is to be done. One

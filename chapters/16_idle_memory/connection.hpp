@@ -47,10 +47,10 @@ public:
     connection(iocp::unique_socket accepted, live_list<connection>& all,
                const iocp::unique_handle& port, bool skip, const settings& how)
         : socket_{std::move(accepted)}, live_{all}, port_{port}, skip_{skip}, how_{how} {
-        place_ = live_.enter(*this);
+        position_ = live_.enter(*this);
     }
     virtual ~connection() {
-        live_.leave(place_);
+        live_.leave(position_);
         if (filling_ != nullptr) {
             keep(*filling_);
         }
@@ -201,7 +201,7 @@ private:
 
     block* next_block() {
         if (much_comes_ && larges_ < most_large && much_waits()) {
-            if (block* const large = worker::take_block()) {
+            if (block* const large = free_blocks().take()) {
                 ++larges_;
                 return large;
             }
@@ -222,7 +222,7 @@ private:
             spare_ = &small_;
         } else {
             --larges_;
-            worker::give_block(data);
+            free_blocks().give(data);
         }
         if (filling_ == &data) {
             filling_ = nullptr;
@@ -437,6 +437,6 @@ private:
     clock_type::time_point progress_ = clock_type::now(); // when bytes moved last
     clock_type::time_point echoed_{};                     // when a send ended last
     clock_type::time_point said_all_at_{};
-    live_list<connection>::place place_{};
+    live_list<connection>::position position_{};
     // [/state]
 };

@@ -49,9 +49,7 @@ int main(int argc, char** argv) {
         iocp::start_listening(listener.get(), where);
 
         server<echo> s{std::move(listener), where.family(), how};
-        const iocp::worker_pool pool{s.port, how.workers, [&s] {
-                                         worker{s.port, s.how, s.live.size()}.run();
-                                     }};
+        const iocp::worker_pool pool{s.port, how.workers, [&s] { s.work(); }};
         do {
             s.post_tick();
         } while (!stop.wait(1000)); // the main thread is the clock

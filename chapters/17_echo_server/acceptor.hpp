@@ -3,6 +3,7 @@
 // time.
 
 #include "operation.hpp"
+#include "settings.hpp"
 
 #include "common/error.hpp"
 #include "common/event_acceptor.hpp"
@@ -19,6 +20,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -27,16 +29,10 @@ class acceptor;
 // [place]
 // One of the places that clients have. An accept in flight takes one; the connection holds
 // it until it is gone.
-class place {
-public:
-    explicit place(acceptor& of) noexcept : of_{&of} {}
-    place(place&& other) noexcept : of_{std::exchange(other.of_, nullptr)} {}
-    place& operator=(place&&) = delete;
-    inline ~place();
-
-private:
-    acceptor* of_;
+struct give_place_back {
+    inline void operator()(acceptor* of) const noexcept;
 };
+using place = std::unique_ptr<acceptor, give_place_back>;
 // [/place]
 
 // Owns a listener and keeps accepts in flight on it. Any thread may call any function.
@@ -44,14 +40,14 @@ class acceptor {
 public:
     using welcome = std::function<void(iocp::unique_socket, place)>;
 
-    // `wanted` accepts are to be in flight, as long as there are less than `most` clients;
+    // `how` says how many accepts are to be in flight, and how many clients there may be;
     // each accepted socket is handed to `on_client`.
     acceptor(iocp::unique_socket listening, int family, const iocp::unique_handle& port,
-             unsigned wanted, unsigned most, welcome on_client)
-        : listener_{std::move(listening)}, family_{family}, most_{most},
+             const settings& how, welcome on_client)
+        : listener_{std::move(listening)}, family_{family}, most_{how.max_connections},
           extensions_{listener_.get()}, on_client_{std::move(on_client)} {
         iocp::associate(listener_.get(), port);
-        for (unsigned i = 0; i < wanted; ++i) {
+        for (unsigned i = 0; i < how.accepts; ++i) {
             accepts_.emplace_back(*this);
         }
     }
@@ -143,7 +139,7 @@ private:
         } // after any other failure the clock does it: at once it would fail again
         if (accepted) {
             try {
-                on_client_(std::move(accepted), place{*this});
+                on_client_(std::move(accepted), place{this});
             } catch (const std::exception& problem) { // one client less
                 std::fprintf(stderr, "%s\n", problem.what());
             }
@@ -201,8 +197,6 @@ private:
     bool failing_ = false; // accepts are submitted and come back as failures
 };
 
-inline place::~place() {
-    if (of_ != nullptr) {
-        of_->give_back();
-    }
+inline void give_place_back::operator()(acceptor* of) const noexcept {
+    of->give_back();
 }

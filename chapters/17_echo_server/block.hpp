@@ -31,7 +31,7 @@ using large_block = block_of<64 * 1024>;
 // [/block]
 
 // [free_list]
-// Large blocks that nobody uses, of one worker. A few are kept; what is over goes back to
+// Large blocks that nobody uses, of one thread. A few are kept; what is over goes back to
 // the system, by VirtualFree, since a heap might keep it.
 class free_list {
 public:
@@ -63,14 +63,20 @@ public:
         used.next = std::exchange(first_, &used);
         ++kept_;
     }
+
+private:
     static void to_system(block& used) noexcept {
         if (!::VirtualFree(static_cast<large_block*>(&used), 0, MEM_RELEASE)) {
             iocp::report(::GetLastError(), "VirtualFree");
         }
     }
 
-private:
     block* first_ = nullptr;
     std::size_t kept_ = 0;
 };
+
+inline free_list& free_blocks() noexcept {
+    thread_local free_list of_this_thread;
+    return of_this_thread;
+}
 // [/free_list]

@@ -31,11 +31,7 @@
 template <class Policy>
 struct server {
     server(iocp::unique_socket listener, int family, const settings& wanted)
-        : how{wanted}, clients{std::move(listener),
-                               family,
-                               port,
-                               how.accepts,
-                               how.max_connections,
+        : how{wanted}, clients{std::move(listener), family, port, how,
                                [this](iocp::unique_socket accepted, place held) {
                                    start(std::move(accepted), std::move(held));
                                }} {}
@@ -65,9 +61,8 @@ struct server {
     }
     // [/keep_alive]
 
-    void work() noexcept {
-        worker{port, how, live.size()}.run();
-    } // for each thread of the pool
+    // For each thread of the pool.
+    void work() noexcept { worker{port, how, live.size()}.run(); }
 
     // [tick]
     // A tick is a packet of our own, with an operation that knows what is to be done. One

@@ -1,7 +1,6 @@
 #pragma once
 // The engine, worker.hpp: rounds. In each, everybody who is ready has one turn.
 
-#include "block.hpp"
 #include "operation.hpp"
 #include "ready_queue.hpp"
 #include "settings.hpp"
@@ -92,20 +91,6 @@ public:
     }
     // [/ready]
 
-    // [blocks]
-    // From this thread's worker, and back to that of whatever thread is done with it.
-    static block* take_block() noexcept {
-        return here_ == nullptr ? nullptr : here_->blocks_.take();
-    }
-    static void give_block(block& used) noexcept {
-        if (here_ == nullptr) {
-            free_list::to_system(used);
-        } else {
-            here_->blocks_.give(used);
-        }
-    }
-    // [/blocks]
-
 private:
     // [look]
     // What is at the port comes first in the next round. Those who have had a turn in the
@@ -172,9 +157,8 @@ private:
     const settings& how_;
     const std::atomic<std::size_t>& clients_;
     const std::size_t most_;
-    ready_queue round_; // have their turn now
-    ready_queue ready_; // in the next round
-    free_list blocks_;
+    ready_queue round_;             // have their turn now
+    ready_queue ready_;             // in the next round
     std::size_t rounds_unseen_ = 0; // without a look at the port
     bool full_ = false;
     bool stop_ = false;
