@@ -201,7 +201,7 @@ private:
 
     block* next_block() {
         if (much_comes_ && larges_ < most_large && much_waits()) {
-            if (block* const large = free_blocks().take()) {
+            if (block* const large = free_blocks.take()) {
                 ++larges_;
                 return large;
             }
@@ -222,7 +222,7 @@ private:
             spare_ = &small_;
         } else {
             --larges_;
-            free_blocks().give(data);
+            free_blocks.give(data);
         }
         if (filling_ == &data) {
             filling_ = nullptr;

@@ -8,6 +8,7 @@
 #include <windows.h>
 
 #include <cstddef>
+#include <mutex>
 #include <new>
 #include <utility>
 
@@ -31,11 +32,11 @@ using large_block = block_of<64 * 1024>;
 // [/block]
 
 // [free_list]
-// Large blocks that nobody uses, of one thread. A few are kept; what is over goes back to
+// Large blocks that nobody uses, for all workers. A few are kept; what is over goes back to
 // the system, by VirtualFree, since a heap might keep it.
 class free_list {
 public:
-    static constexpr std::size_t most_kept = 4;
+    static constexpr std::size_t most_kept = 8;
 
     free_list() = default;
     ~free_list() {
@@ -47,16 +48,20 @@ public:
     free_list& operator=(const free_list&) = delete;
 
     block* take() noexcept { // null: the system has no memory to give
+        std::unique_lock lock{lock_};
         if (first_ != nullptr) {
             --kept_;
             return std::exchange(first_, first_->next);
         }
+        lock.unlock();
         void* const fresh = ::VirtualAlloc(nullptr, sizeof(large_block),
                                            MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
         return fresh == nullptr ? nullptr : new (fresh) large_block;
     }
     void give(block& used) noexcept {
+        std::unique_lock lock{lock_};
         if (kept_ == most_kept) {
+            lock.unlock();
             to_system(used);
             return;
         }
@@ -71,12 +76,9 @@ private:
         }
     }
 
+    std::mutex lock_; // of all below; no other lock is taken while it is held
     block* first_ = nullptr;
     std::size_t kept_ = 0;
 };
-
-inline free_list& free_blocks() noexcept {
-    thread_local free_list of_this_thread;
-    return of_this_thread;
-}
+inline free_list free_blocks;
 // [/free_list]

@@ -204,7 +204,7 @@ private:
 
     block* next_block() {
         if (larges_ < most_large && (how_.no_small || (much_comes_ && much_waits()))) {
-            if (block* const large = free_blocks().take()) {
+            if (block* const large = free_blocks.take()) {
                 ++larges_;
                 return large;
             }
@@ -225,7 +225,7 @@ private:
             spare_ = &small_;
         } else {
             --larges_;
-            free_blocks().give(data);
+            free_blocks.give(data);
         }
         if (filling_ == &data) {
             filling_ = nullptr;

@@ -28,6 +28,7 @@ constexpr named names[] = {
     {192, "WAIT_IO_COMPLETION"},
     {234, "ERROR_MORE_DATA"},
     {258, "WAIT_TIMEOUT"},
+    {487, "ERROR_INVALID_ADDRESS"},
     {676, "ERROR_HANDLES_CLOSED"},
     {735, "ERROR_ABANDONED_WAIT_0"},
     {995, "ERROR_OPERATION_ABORTED"},
