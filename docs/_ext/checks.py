@@ -1,4 +1,4 @@
-"""test: names a doctest case and links to it. checks: the list of all of them, by chapter."""
+"""test: names a check and links to it. checks: the list of all of them, by chapter."""
 
 import hashlib
 
@@ -32,7 +32,7 @@ class Test(SphinxRole):
             return self.wrong(str(mistake))
         if not colon or group not in known:
             return self.wrong(f"{self.text!r} does not begin with a chapter, as in '07: ', or with 'common: ', 'policies: ', "
-                              "'probe: ' or 'watch: '")
+                              "'probe: ', 'watch: ' or 'haproxy: '")
         if name not in {listed for listed, _, _ in known[group]}:
             nearest = [f"{g}: {name}" for g in known for listed, _, _ in known[g] if listed == name]
             hint = f"; there is '{nearest[0]}'" if nearest else ""
@@ -62,7 +62,8 @@ class Checks(SphinxDirective):
         except sources.Mistake as mistake:
             raise self.error(f"checks: {mistake}")
         titles = {row["number"]: f"Chapter {row['number']}: {row['name']}" for row in sources.ladder()}
-        titles.update(common="The helpers in common/", policies="Another policy on the engine of 10 to 12", probe="Windows and Wine", watch="The watch")
+        titles.update(common="The helpers in common/", policies="Another policy on the engine of 10 to 12", probe="Windows and Wine", watch="The watch",
+                      haproxy="Several servers behind one address")
         result = []
         for group, listed in known.items():
             section = nodes.section(ids=[f"checks-{group}"], names=[f"checks-{group}"])

@@ -198,6 +198,11 @@ def cases(path):
     return found
 
 
+def python_cases(path):
+    """The cases of a test in Python, whose names are sentences, too."""
+    return [name.replace("_", " ") for name in re.findall(r"(?m)^    def test_(\w+)\(self\):$", path.read_text(encoding="utf-8"))]
+
+
 def chapter_info(path, root=ROOT):
     """What a chapter's tests say about it: the fields of chapter_info, defaults included."""
     header = code(root / "tests/support/chapter.hpp")
@@ -232,11 +237,11 @@ def check_files(root=ROOT):
     """All files with cases; the book depends on them."""
     return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"), *root.glob("tests/policies/*.cpp"), *root.glob("tests/probe/*.cpp"),
                    *root.glob("tests/watch/**/*.cpp"), *root.glob("tests/support/*.cpp"),
-                   root / "tests/support/chapter.hpp"])
+                   *root.glob("tests/haproxy/*.py"), root / "tests/support/chapter.hpp"])
 
 
 def checks(root=ROOT):
-    """All checks: "07" (or "common", "policies", "probe", "watch") to a list of (name, file, is it long), in the order of the
+    """All checks: "07" (or "common", "policies", "probe", "watch", "haproxy") to a list of (name, file, is it long), in the order of the
     sources."""
     shared = [(path, cases(path)) for path in sorted(root.glob("tests/support/*.cpp"))]
     found = {}
@@ -251,6 +256,8 @@ def checks(root=ROOT):
     for group in ("common", "policies", "probe", "watch"):
         found[group] = [(name, str(path.relative_to(root)), suite == "long")
                         for path in sorted(root.glob(f"tests/{group}/**/*.cpp")) for name, suite, _ in cases(path)]
+    found["haproxy"] = [(name, str(path.relative_to(root)), True)
+                        for path in sorted(root.glob("tests/haproxy/*.py")) for name in python_cases(path)]
     return found
 
 
