@@ -12,6 +12,7 @@ import os
 import pathlib
 import queue
 import re
+import select
 import shutil
 import signal
 import socket
@@ -27,6 +28,7 @@ BIN = pathlib.Path(os.environ.get("HAPROXY_TEST_BIN") or ROOT / "build/wine/bin"
 HAPROXY = os.environ.get("HAPROXY") or shutil.which("haproxy") or "/usr/sbin/haproxy"
 NAMES = ("one", "two", "three")
 PATIENCE = 60  # seconds for anything to happen, on a busy machine
+STUCK = 0.5  # seconds without a byte taken: nothing more goes in
 
 
 def wait_until(condition, otherwise):
@@ -365,6 +367,30 @@ class behind_haproxy(unittest.TestCase):
         self.proxy.tell("set server echo/two state ready")
         self.proxy.wait_for("two", "UP")
         self.two_takes_part_again()
+
+    def test_a_stopped_server_may_finish_although_a_check_has_failed(self):
+        with socket.create_connection(("127.0.0.1", self.proxy.port), PATIENCE) as client:
+            client.sendall(b"!")
+            self.assertEqual(client.recv(1), b"!")
+            name = self.proxy.server_of(client.getsockname()[1])
+            sent = self.fill(client)
+            self.servers[name].press_ctrl_c()
+            wait_until(lambda: int(self.proxy.about(name)["chkfail"]) > 0, lambda: f"{name}: no check has failed")
+            echo = b"".join(iter(lambda: client.recv(1 << 16), b""))
+            self.assertEqual(len(echo), len(sent))
+            self.assertTrue(echo == sent, "other bytes came back than were sent")
+        status, output, errors = self.servers[name].end()
+        self.assertEqual((status, output[-1], errors), (0, "end: 0 reset, 0 in flight", []), output)
+
+    @staticmethod
+    def fill(client):
+        """Sends and does not read, until everybody on the way is full: what was sent."""
+        sent, piece = bytearray(), os.urandom(1 << 16)
+        client.setblocking(False)
+        while select.select([], [client], [], STUCK)[1]:
+            sent += piece[:client.send(piece)]
+        client.settimeout(PATIENCE)
+        return bytes(sent)
 
     def test_a_half_close_passes_through_the_proxy_and_the_echo_is_complete(self):
         for size in (5, 10_000_000):
