@@ -261,6 +261,12 @@ class behind_haproxy(unittest.TestCase):
             result.append(one)
         return result
 
+    def restart(self, name, *options):
+        """Ends it and starts it with other options, before HAProxy has missed it."""
+        self.servers[name].press_ctrl_c()
+        self.servers[name].end()
+        self.servers[name].start(*options)
+
     def crowd(self):
         """Four clients on each server, all talking: those of two, and the others."""
         everybody = self.clients(12)
@@ -406,11 +412,19 @@ class behind_haproxy(unittest.TestCase):
                 self.assertEqual(len(echo), size)
                 self.assertTrue(echo == message, "other bytes came back than were sent")
 
+    def test_a_reset_of_the_server_reaches_the_client_as_an_ordinary_end(self):
+        self.restart("two", "--grace=0")
+        one = next(each for each in self.clients(3) if each.server == "two")
+        one.fall_silent()
+        self.servers["two"].press_ctrl_c()
+        status, output, errors = self.servers["two"].end()
+        self.assertEqual((status, errors), (0, []), output)
+        self.assertRegex(output[-1], "^end: [12] reset, 0 in flight$", "it, and a check that is there just then")
+        self.assertEqual((one.ended, one.rest()), (None, b""), one)
+
     def test_a_check_counts_as_a_client_and_costs_no_line(self):
         two = self.servers["two"]
-        two.press_ctrl_c()
-        two.end()
-        two.start("--stats=1")
+        self.restart("two", "--stats=1")
         accepted = []
         while not accepted or accepted[-1] < 3:
             self.assertLess(len(accepted), PATIENCE, f"a line a second: {accepted}")
