@@ -14,7 +14,7 @@ language = "en"
 
 extensions = ["regions", "programs", "checks", "cards", "expectations", "markers", "recorded", "contents", "errors", "watch", "folded", "wrong", "words", "api", "offline", "breathe", "sphinx_copybutton"]
 if (HERE / "_ext/lanes.py").exists():
-    extensions += ["lanes", "picture", "run_figure"]
+    extensions += ["lanes", "picture", "run_figure", "bench"]
 
 exclude_patterns = ["_ext", "_static", "recorded", "*.inc"]
 primary_domain = "cpp"

@@ -3,6 +3,7 @@
 Under Wine all of them run in a prefix of the bench's own, so that no other program uses its wineserver.
 """
 
+import contextlib
 import csv
 import json
 import os
@@ -75,6 +76,8 @@ def system():
     """What the measurements were taken on."""
     about = {"system": platform.platform(), "processors": os.cpu_count()}
     if not WINDOWS:
+        with contextlib.suppress(OSError):
+            about["distribution"] = platform.freedesktop_os_release()["PRETTY_NAME"]
         about["wine"] = subprocess.run(["wine", "--version"], env=dict(os.environ, WINEDEBUG="-all"), capture_output=True,
                                        text=True).stdout.strip()
     return about
