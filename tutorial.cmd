@@ -364,7 +364,7 @@ where doxygen >nul 2>&1
 if errorlevel 1 goto no_doxygen
 where dot >nul 2>&1
 if errorlevel 1 goto no_graphviz
-py -c "import sphinx, furo, breathe, sphinx_copybutton" >nul 2>&1
+py -c "import sphinx, furo, breathe, sphinx_copybutton, matplotlib" >nul 2>&1
 if errorlevel 1 goto no_sphinx
 if exist build\docs\html rmdir /s /q build\docs\html
 if exist build\docs\doctrees rmdir /s /q build\docs\doctrees
@@ -382,7 +382,7 @@ exit /b 1
 echo tutorial: there is no dot here, which is a part of Graphviz. To install it: winget install Graphviz.Graphviz; its folder bin belongs into PATH 1>&2
 exit /b 1
 :no_sphinx
-echo tutorial: there is no Sphinx here. To install it: py -m pip install sphinx furo breathe sphinx-copybutton 1>&2
+echo tutorial: there is no Sphinx here. To install it: py -m pip install sphinx furo breathe sphinx-copybutton matplotlib 1>&2
 exit /b 1
 
 rem One line of the list: what it says, and yes for the short route.

@@ -15,8 +15,10 @@
 
     .. bench-machine::
 
-A table or a chart shows one quantity: ratio, rate, p50, p99, p99-ratio, cpu or unanswered. What the record does not have stops the build.
-Reading the record is in bench_record.py, drawing in bench_svg.py.
+    .. calls-per-echo::
+
+The last one shows tests/calls_per_echo.csv, which a test compares with what the watch counts. A table or a chart shows one quantity: ratio, rate, p50, p99, p99-ratio, cpu or unanswered. What the record does not have stops the build.
+Reading is in bench_record.py, drawing in bench_svg.py.
 """
 
 import zlib
@@ -162,6 +164,30 @@ class Machine(Reader, SphinxDirective):
                 f"each server {often} {times} at each point, for {seconds:g} second{'' if seconds == 1 else 's'}.")
 
 
+class Calls(Reader, SphinxDirective):
+    """.. calls-per-echo::, or with the chapters to show"""
+
+    optional_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self):
+        self.env.note_dependency(str(sources.ROOT / bench_record.CALLS))
+        self.env.note_dependency(str(sources.ROOT / "chapters/ladder.csv"))
+        try:
+            rows = bench_record.calls_per_echo()
+            for number in (chosen := self.arguments[0].split() if self.arguments else list(rows)):
+                if number not in rows:
+                    raise sources.Mistake(f"{bench_record.CALLS} has no chapter {number}; it has {', '.join(rows)}")
+        except sources.Mistake as problem:
+            raise self.mistake(problem) from None
+        columns = {"receives": "receives", "sends": "sends", "dequeues": "dequeues", "posts": "posts", "sum": "one client, slow",
+                   "busy_at_most": "64 at once, at most"}
+        if all(float(rows[number]["posts"]) == 0 for number in chosen):
+            del columns["posts"]
+        return [table(["calls for an echo", *columns.values()],
+                      [[self.linked(number), *([nodes.Text(rows[number][column])] for column in columns)] for number in chosen])]
+
+
 class Chart(Reader, lanes.Lanes):
     """.. bench-chart:: QUANTITY TITLE, or memory TITLE"""
 
@@ -243,6 +269,7 @@ def setup(app):
     app.add_directive("bench-memory", Memory)
     app.add_directive("bench-machine", Machine)
     app.add_directive("bench-chart", Chart)
+    app.add_directive("calls-per-echo", Calls)
     app.add_css_file("bench.css")
     version = zlib.crc32(b"".join(path.read_bytes() for path in sorted(HERE.glob("bench*.py"))))
     return {"version": "1", "env_version": version, "parallel_read_safe": True, "parallel_write_safe": True}

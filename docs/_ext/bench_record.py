@@ -1,11 +1,14 @@
-"""Reads what was measured, docs/recorded/bench.json, as tests/bench/record writes it. Knows nothing of Sphinx."""
+"""Reads what was measured, docs/recorded/bench.json, as tests/bench/record writes it; and what the watch has counted,
+tests/calls_per_echo.csv. Knows nothing of Sphinx."""
 
+import csv
 import json
 from dataclasses import dataclass
 
 import sources
 
 PATH = "docs/recorded/bench.json"
+CALLS = "tests/calls_per_echo.csv"
 NAMES = {"asio": "Asio", "asio-64k": "Asio, 64 KiB", "asio-2": "Asio, 2 threads", "asio-2-64k": "Asio, 2 threads, 64 KiB",
          "go": "Go", "epoll": "epoll, native"}
 HOW = "./tutorial bench measures, tests/bench/record writes it"
@@ -77,6 +80,15 @@ class Record:
         if server not in known:
             raise sources.Mistake(f"{PATH} has no memory of server {server}; it has {', '.join(known) or 'none'}; {HOW}")
         return known[server]
+
+
+def calls_per_echo(root=None):
+    """From the number of a chapter to its row."""
+    try:
+        with open((root or sources.ROOT) / CALLS, encoding="utf-8", newline="") as file:
+            return {row["chapter"]: row for row in csv.DictReader(file)}
+    except OSError:
+        raise sources.Mistake(f"there is no {CALLS}") from None
 
 
 def name(server):
