@@ -13,6 +13,8 @@
 
     .. bench-memory:: 12 17
 
+    .. bench-requests:: 12 17 17:--no-skip
+
     .. bench-machine::
 
     .. calls-per-echo::
@@ -143,6 +145,25 @@ class Memory(Reader, SphinxDirective):
             raise self.mistake(problem) from None
 
 
+class Requests(Reader, SphinxDirective):
+    """.. bench-requests:: 12 17: requests to the wineserver for each echo"""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self):
+        try:
+            record = self.record()
+            servers = self.arguments[0].split()
+            found = [record.requests(server) for server in servers]
+        except sources.Mistake as problem:
+            raise self.mistake(problem) from None
+        counts = sorted({count for each in found for count in each}, key=int)
+        heads = ["requests for an echo", *(f"{count} client{'' if count == '1' else 's'}" for count in counts)]
+        return [table(heads, [[self.linked(server), *([nodes.Text(f"{each[count]:.1f}" if count in each else "–")] for count in counts)]
+                              for server, each in zip(servers, found)])]
+
+
 class Machine(Reader, SphinxDirective):
     """.. bench-machine::, on what it was measured and how often"""
 
@@ -267,6 +288,7 @@ def setup(app):
     lanes.DRAWN[bench_svg.Chart] = drawings
     app.add_directive("bench-table", Table)
     app.add_directive("bench-memory", Memory)
+    app.add_directive("bench-requests", Requests)
     app.add_directive("bench-machine", Machine)
     app.add_directive("bench-chart", Chart)
     app.add_directive("calls-per-echo", Calls)

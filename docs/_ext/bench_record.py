@@ -81,6 +81,14 @@ class Record:
             raise sources.Mistake(f"{PATH} has no memory of server {server}; it has {', '.join(known) or 'none'}; {HOW}")
         return known[server]
 
+    def requests(self, server):
+        """Requests to the wineserver for each echo: number of clients to how many."""
+        known = self.data["requests"]
+        if server not in known:
+            raise sources.Mistake(f"{PATH} has no requests of server {server}; it has {', '.join(known) or 'none'}; "
+                                  "tests/bench/requests --json counts, tests/bench/record takes its lines")
+        return known[server]
+
 
 def calls_per_echo(root=None):
     """From the number of a chapter to its row."""

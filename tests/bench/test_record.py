@@ -44,13 +44,14 @@ class Recording(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         self.run_of_bench = copy.deepcopy(RUN)
+        self.more_files = []
 
     def recorded(self, *more, status=0):
         files = []
         for number, each in enumerate([self.run_of_bench, *more]):
             files.append(self.folder / f"{number}.json")
             files[-1].write_text(json.dumps(each), encoding="utf-8")
-        done = subprocess.run([sys.executable, SCRIPT, *files, "--to", self.folder / "out.json"], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, SCRIPT, *files, *self.more_files, "--to", self.folder / "out.json"], capture_output=True, text=True)
         self.assertEqual(done.returncode, status, done.stderr)
         self.said = done.stderr
         return None if status else json.loads((self.folder / "out.json").read_text(encoding="utf-8"))
@@ -133,6 +134,16 @@ class Recording(unittest.TestCase):
         for each in self.run_of_bench["pairs"][:3]:
             each["own"]["errors"] = 1
         self.assertEqual(self.recorded()["found"]["17"]["64"], {"left out": "failed"})
+
+    def test_requests_per_echo_are_taken_from_lines(self):
+        lines = self.folder / "requests.jsonl"
+        lines.write_text("".join(json.dumps({"program": program, "arguments": arguments, "clients": clients, "size": 64,
+                                             "requests_per_echo": count, "requests": {"read": count}}) + "\n"
+                                 for program, arguments, clients, count in (
+                                     ("asio_echo", [], 1, 7.98), ("17_echo_server", ["--batch=1"], 64, 6.04),
+                                     ("17_echo_server", [], 1, 6.03), ("17_echo_server", [], 64, 6.06))), encoding="utf-8")
+        self.more_files = [lines]
+        self.assertEqual(self.recorded()["requests"], {"17": {"1": 6.0, "64": 6.1}, "17:--batch=1": {"64": 6.0}, "asio": {"1": 8.0}})
 
     def test_what_was_not_measured_is_not_there(self):
         self.assertEqual(list(self.recorded()["found"]["17"]), ["64"])

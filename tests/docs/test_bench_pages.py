@@ -33,6 +33,7 @@ RECORD = {
     "found": {"12": {"1": cell([1.5, 1.25, 1.75]), "1000": cell([1, 1, 1], unanswered=37), "64k": {"left out": "serves 15"}},
               "17:--no-skip": {"1": cell([0.9, 0.8, 1])}, "asio": {"1": cell([1, 1, 1]), "1000": cell([1, 0.9, 1.1])}},
     "memory": {"clients": 4000, "KiB": {"12": {"fresh": 16.5, "after 64 KiB": 16.5, "all gone": 0.1}, "04": {"left out": "serves 62"}}},
+    "requests": {"12": {"1": 8.0, "64": 8.0}, "17:--no-skip": {"64": 8.06}},
 }
 CALLS = "chapter,receives,sends,dequeues,posts,sum,busy_at_most\n01,1,1,2,0,4,4\n02,1,1,1,0,3,2.2\n"
 
@@ -189,6 +190,12 @@ class Pages(unittest.TestCase):
         self.write("tests/calls_per_echo.csv", CALLS.replace("1,0,3", "1,1,3"))
         self.assertIn("posts", self.build(".. calls-per-echo::\n"))
 
+    def test_requests_are_shown(self):
+        page = self.build(".. bench-requests:: 12 17:--no-skip\n")
+        rows = [" ".join(re.sub(r"<[^>]*>|\s+", " ", row).split()) for row in re.findall("<tr.*?</tr>", page, re.S)]
+        self.assertEqual(rows, ["requests for an echo 1 client 64 clients", "12 orderly end 8.0 8.0",
+                                "17 echo server --no-skip – 8.1"])
+
     def test_what_was_measured_on_is_told(self):
         self.assertIn("Wine 8.0 on Debian 12, 2 processors, server, wineserver and load on one of them; each server 3 times at "
                       "each point, for 1 second.", self.build(".. bench-machine::\n"))
@@ -201,6 +208,7 @@ class Pages(unittest.TestCase):
                            (".. bench-chart:: p99 Title\n   :servers: asio\n   :points: 64k\n", "bench-chart: .*has nothing of server asio at point 64k"),
                            (".. bench-chart:: cpu Title\n", "cpu is two figures"),
                            (".. bench-chart:: memory Title\n   :servers: 04\n", "has no memory of any of these"),
+                           (".. bench-requests:: 13\n", "bench-requests: .*has no requests of server 13; it has 12"),
                            (".. bench-memory:: 13\n", "bench-memory: .*has no memory of server 13"),
                            (".. calls-per-echo:: 09\n", "calls-per-echo: tests/calls_per_echo.csv has no chapter 09; it has 01, 02")):
             with self.subTest(text=text):
