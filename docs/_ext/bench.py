@@ -181,8 +181,10 @@ class Machine(Reader, SphinxDirective):
         core = "server, wineserver and load on one of them" if record.data["one core"] else "the load on another one than the server"
         times = "time" if often == "1" else "times"
         seconds = record.data["seconds"]
+        full = record.data["servers"].get("17")
+        tricks = f" The full server had on: {', '.join(full['tricks'])}." if full else ""
         return (f"The figures on this page: {about['system']}, {about['processors']} processors, {core}; "
-                f"each server {often} {times} at each point, for {seconds:g} second{'' if seconds == 1 else 's'}.")
+                f"each server {often} {times} at each point, for {seconds:g} second{'' if seconds == 1 else 's'}.{tricks}")
 
 
 class Calls(Reader, SphinxDirective):

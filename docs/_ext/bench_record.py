@@ -119,5 +119,5 @@ def shown(quantity, cell):
         return " + ".join(number(each) for each in value if each), ""
     middle, least, most = value
     unit = f" {quantity.unit}" if quantity.unit else ""
-    ranged = f"{number(least)} to {number(most)}" if cell["pairs"] > 1 and least != most else ""
+    ranged = f"{number(least)}–{number(most)}" if cell["pairs"] > 1 and least != most else ""
     return number(middle) + unit, ranged

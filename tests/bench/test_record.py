@@ -135,14 +135,22 @@ class Recording(unittest.TestCase):
             each["own"]["errors"] = 1
         self.assertEqual(self.recorded()["found"]["17"]["64"], {"left out": "failed"})
 
+    def count(self, *lines):
+        file = self.folder / "requests.jsonl"
+        file.write_text("".join(json.dumps({"program": program, "arguments": arguments, "clients": clients, "size": 64,
+                                            "requests_per_echo": count, "requests": {"read": count}}) + "\n"
+                                for program, arguments, clients, count in lines), encoding="utf-8")
+        self.more_files = [file]
+
+    def test_requests_of_a_server_that_was_not_measured_are_refused(self):
+        self.count(("asio_echo", ["--threads", "3"], 1, 7.98))
+        self.recorded(status=1)
+        self.assertIn("no server asio_echo --threads 3", self.said)
+
     def test_requests_per_echo_are_taken_from_lines(self):
-        lines = self.folder / "requests.jsonl"
-        lines.write_text("".join(json.dumps({"program": program, "arguments": arguments, "clients": clients, "size": 64,
-                                             "requests_per_echo": count, "requests": {"read": count}}) + "\n"
-                                 for program, arguments, clients, count in (
-                                     ("asio_echo", [], 1, 7.98), ("17_echo_server", ["--batch=1"], 64, 6.04),
-                                     ("17_echo_server", [], 1, 6.03), ("17_echo_server", [], 64, 6.06))), encoding="utf-8")
-        self.more_files = [lines]
+        self.run_of_bench["servers"]["asio"]["words"] = ["asio_echo.exe", "--port", "0", "--threads", "1"]
+        self.count(("asio_echo", ["--threads", "1"], 1, 7.98), ("17_echo_server", ["--batch=1"], 64, 6.04),
+                   ("17_echo_server", [], 1, 6.03), ("17_echo_server", [], 64, 6.06))
         self.assertEqual(self.recorded()["requests"], {"17": {"1": 6.0, "64": 6.1}, "17:--batch=1": {"64": 6.0}, "asio": {"1": 8.0}})
 
     def test_what_was_not_measured_is_not_there(self):

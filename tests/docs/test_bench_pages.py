@@ -29,7 +29,7 @@ RECORD = {
     "machine": {"system": "Wine 8.0 on Debian 12", "processors": 2}, "seconds": 1, "one core": True,
     "points": {"1": {"mode": "echo", "clients": 1, "size": 64}, "1000": {"mode": "echo", "clients": 1000, "size": 64},
                "64k": {"mode": "echo", "clients": 16, "size": 65536}, "connect": {"mode": "connect", "clients": 16, "size": 64}},
-    "servers": {},
+    "servers": {"17": {"arguments": [], "native": False, "tricks": ["skip mode", "batches"]}},
     "found": {"12": {"1": cell([1.5, 1.25, 1.75]), "1000": cell([1, 1, 1], unanswered=37), "64k": {"left out": "serves 15"}},
               "17:--no-skip": {"1": cell([0.9, 0.8, 1])}, "asio": {"1": cell([1, 1, 1]), "1000": cell([1, 0.9, 1.1])}},
     "memory": {"clients": 4000, "KiB": {"12": {"fresh": 16.5, "after 64 KiB": 16.5, "all gone": 0.1}, "04": {"left out": "serves 62"}}},
@@ -61,8 +61,8 @@ class Reading(unittest.TestCase):
     def test_a_cell_is_shown_with_its_range(self):
         record = bench_record.Record(self.root)
         found = record.cell("12", "1")
-        self.assertEqual(bench_record.shown(bench_record.QUANTITIES["ratio"], found), ("1.50", "1.25 to 1.75"))
-        self.assertEqual(bench_record.shown(bench_record.QUANTITIES["p99"], found), ("0.25 ms", "0.20 to 25.0"))
+        self.assertEqual(bench_record.shown(bench_record.QUANTITIES["ratio"], found), ("1.50", "1.25–1.75"))
+        self.assertEqual(bench_record.shown(bench_record.QUANTITIES["p99"], found), ("0.25 ms", "0.20–25.0"))
         self.assertEqual(bench_record.shown(bench_record.QUANTITIES["cpu"], found), ("3.50", ""))
         self.assertEqual(bench_record.shown(bench_record.QUANTITIES["ratio"], record.cell("12", "64k")), ("–", "serves 15"))
 
@@ -170,12 +170,12 @@ class Pages(unittest.TestCase):
         page = self.build(".. bench-table:: ratio\n   :servers: asio 12\n   :points: 1 1000\n")
         rows = [re.sub(r"<[^>]*>|\s+", " ", row).split() for row in re.findall("<tr.*?</tr>", page, re.S)]
         self.assertEqual([" ".join(row) for row in rows],
-                         ["clients 1 1,000", "Asio 1.00 1.00 0.90 to 1.10", "12 orderly end 1.50 1.25 to 1.75 1.00 37 unanswered"])
+                         ["clients 1 1,000", "Asio 1.00 1.00 0.90–1.10", "12 orderly end 1.50 1.25–1.75 1.00 37 unanswered"])
 
     def test_a_chart_is_drawn_for_both_windows_and_told_in_words(self):
         page = self.build(".. bench-chart:: p99 How long\n   :servers: asio 12\n   :points: 1 1000\n")
         self.assertEqual((page.count('class="lanes-svg lanes-wide"'), page.count('class="lanes-svg lanes-narrow"')), (1, 1))
-        self.assertIn("<p>12 orderly end: 0.25 ms 0.20 to 25.0, 0.25 ms 0.20 to 25.0</p>", page)
+        self.assertIn("<p>12 orderly end: 0.25 ms 0.20–25.0, 0.25 ms 0.20–25.0</p>", page)
 
     def test_memory_is_shown_as_a_table_and_as_bars(self):
         page = self.build(".. bench-memory:: 12 04\n\n.. bench-chart:: memory Silent\n   :servers: 12 04\n")
@@ -198,7 +198,7 @@ class Pages(unittest.TestCase):
 
     def test_what_was_measured_on_is_told(self):
         self.assertIn("Wine 8.0 on Debian 12, 2 processors, server, wineserver and load on one of them; each server 3 times at "
-                      "each point, for 1 second.", self.build(".. bench-machine::\n"))
+                      "each point, for 1 second. The full server had on: skip mode, batches.", self.build(".. bench-machine::\n"))
 
     def test_mistakes_stop_the_build(self):
         for text, said in ((".. bench-table:: ratio\n   :servers: 14\n", "index.rst:4: .*bench-table: docs/recorded/bench.json has no server 14; "
