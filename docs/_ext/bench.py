@@ -19,7 +19,8 @@
 
     .. calls-per-echo::
 
-The last one shows tests/calls_per_echo.csv, which a test compares with what the watch counts. A table or a chart shows one quantity: ratio, rate, p50, p99, p99-ratio, cpu or unanswered. What the record does not have stops the build.
+The last one shows tests/calls_per_echo.csv, which a test compares with what the watch counts. A table or a chart shows one
+quantity: ratio, rate, p50, p99, p99-ratio, cpu or unanswered. What the record does not have stops the build.
 Reading is in bench_record.py, drawing in bench_svg.py.
 """
 
@@ -135,7 +136,8 @@ class Memory(Reader, SphinxDirective):
             body = []
             for server in self.arguments[0].split():
                 kib = record.memory(server)
-                cells = [[nodes.Text(f"{kib[when]:.1f} KiB" if when in kib else "–")] for when in ("fresh", "after 64 KiB", "all gone")]
+                cells = [[nodes.Text(f"{kib[when]:.1f} KiB" if when in kib else "–")]
+                         for when in ("fresh", "after 64 KiB", "all gone")]
                 if "left out" in kib:
                     cells[0] = figure_and_range("–", kib["left out"])
                 body.append([self.linked(server), *cells])

@@ -151,7 +151,7 @@ class Pages(unittest.TestCase):
         self.write("docs/_static/bench.css", "")
         self.write("docs/conf.py", "import sys\nfrom pathlib import Path\n"
                    "sys.path.insert(0, str(Path(__file__).resolve().parent / '_ext'))\nextensions = ['bench']\n"
-                   "html_static_path = ['_static']\nexclude_patterns = ['_ext']\n")
+                   "html_static_path = ['_static']\nexclude_patterns = ['_ext']\nsmartquotes = False\n")
 
     def write(self, path, text):
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
