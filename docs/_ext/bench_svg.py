@@ -95,7 +95,7 @@ def draw(chart, identifier, style):
         axes.patch.set_visible(False)
         (_lines if chart.kind == "lines" else _bars)(chart, axes, style)
         out = io.StringIO()
-        canvas(figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        canvas(figure).print_svg(out)
     return _for_the_page(out.getvalue(), chart, f"{identifier}-{style.name}", style)
 
 
