@@ -71,6 +71,7 @@ struct record {
     std::uint32_t bytes = 0; ///< transferred, or posted
     std::uint64_t key = 0;   ///< completion key
     std::uintptr_t overlapped = 0;
+    std::uint64_t dequeues = 0;        ///< end: calls that have asked ports for packets
     bool posted = false;               ///< packet: the program posted it itself
     bool back = false;                 ///< the operation's memory is the program's again
     int family = 0;                    ///< socket: AF_INET, AF_INET6 or another

@@ -216,7 +216,7 @@ void recorder::program_ends(bool count_what_is_left, bool others_live) {
         take_back_all_signalled();
         told_.ending(world_, at(thread));
     }
-    emit({.kind = record_kind::end, .thread = thread.number});
+    emit({.kind = record_kind::end, .thread = thread.number, .dequeues = dequeues_});
 }
 
 } // namespace iocp::watch

@@ -221,6 +221,7 @@ private:
     std::uint32_t ports_ = 0;
     std::uint32_t events_ = 0;
     std::uint32_t threads_ = 0;
+    std::uint64_t dequeues_ = 0; // calls that have ended
     bool ended_ = false;
     DWORD thread_end_slot_ = FLS_OUT_OF_INDEXES;
 };

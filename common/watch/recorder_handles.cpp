@@ -167,6 +167,7 @@ void recorder::waits(HANDLE port) {
 void recorder::wait_ended(HANDLE port, std::uint32_t error, bool worth_a_record) {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
+    ++dequeues_;
     std::uint32_t number = 0;
     if (const auto found = world_.ports.find(port); found != world_.ports.end()) {
         number = found->second.number;

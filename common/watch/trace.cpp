@@ -282,7 +282,8 @@ void trace::end(std::string& to, const record& end, std::uint32_t exact,
             .number("thread", end.thread)
             .text("event", event_name(record_kind::end))
             .number("exact", exact)
-            .number("heuristic", heuristic);
+            .number("heuristic", heuristic)
+            .number("dequeues", end.dequeues);
     }
     to += '\n';
 }

@@ -232,7 +232,7 @@ inline std::vector<record> whole() {
     t.add({.kind = record_kind::close, .thread = 1, .call = "closesocket", .socket = 2, .result = outcome::ok});
     t.add({.kind = record_kind::close, .thread = 1, .call = "closesocket", .socket = 1, .result = outcome::ok});
     t.add({.kind = record_kind::close_port, .thread = 1, .port = 1});
-    t.add({.kind = record_kind::end, .thread = 1});
+    t.add({.kind = record_kind::end, .thread = 1, .dequeues = 6});
     return std::move(t.told);
 }
 
