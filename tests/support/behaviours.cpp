@@ -5,11 +5,15 @@
 #include "tests/support/chapter.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/failure.hpp"
+#include "tests/support/flood.hpp"
 #include "tests/support/needs.hpp"
 #include "tests/support/options.hpp"
 #include "tests/support/pattern.hpp"
 
 #include <doctest/doctest.h>
+
+#include <optional>
+#include <utility>
 
 using namespace support;
 
@@ -197,6 +201,36 @@ TEST_CASE("beside a client that never reads a second one meets what the table sa
     client first(running.where(), small_buffer);
     fill_the_way(first);
     check_second_client(running, std::move(first), "beside never reads");
+    check_survived(running);
+}
+
+TEST_CASE("beside a client that never stops a second one meets what the table says") {
+    // Whether there is time enough is measured by what the first one gets meanwhile: more than is on its way
+    // back at a time, and a thousand turns or more.
+    constexpr std::size_t meanwhile = 12U << 20;
+    const bool waits = expect("beside never stops").what == outcome::waits;
+    const bool with_workers = chapter.number >= 8 && has("workers");
+    server running(with_workers ? std::vector<std::wstring>{L"--workers", L"1"} : std::vector<std::wstring>{});
+    std::optional<flood> first(std::in_place, running.where(), 1U);
+    // The first one does not stop, but its thread may be kept from a processor for so long that the server has nothing
+    // of it. So a server that lets the second one wait is given several chances to do it.
+    bool has_waited = false;
+    for (int tries = waits ? 20 : 2; tries > 0 && !has_waited; --tries) {
+        client second(running.where());
+        second.send_all("second");
+        first->wait_until_more(meanwhile);
+        has_waited = second.hears_nothing_for(0ms);
+        if (has_waited) {
+            first.reset();
+        }
+        require_same(second.receive_exactly(6), "second");
+    }
+    if (has_waited && !waits) {
+        FAIL_CHECK("while the first client got " << (meanwhile >> 20) << " MiB of its echo the second one got nothing");
+    } else if (!has_waited && waits && !the_options().own_program) { // a reader's own may be better
+        FAIL_CHECK("the second client was served, and expectations.csv says that it waits");
+    }
+    first.reset();
     check_survived(running);
 }
 

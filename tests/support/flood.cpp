@@ -3,13 +3,15 @@
 #include "tests/support/client.hpp"
 #include "tests/support/failure.hpp"
 
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace support {
 
 namespace {
 
-void keep_busy(std::vector<client> clients, const std::atomic<bool>& stop) {
+void keep_busy(std::vector<client> clients, const std::atomic<bool>& stop, std::atomic<std::size_t>& came) {
     const std::string block(65'536, 'b');
     std::vector<WSAPOLLFD> polled;
     for (const client& one : clients) {
@@ -22,7 +24,7 @@ void keep_busy(std::vector<client> clients, const std::atomic<bool>& stop) {
                 clients[i].send_some(block);
             }
             if ((polled[i].revents & POLLRDNORM) != 0) {
-                clients[i].receive_some(block.size());
+                came += clients[i].receive_some(block.size()).value_or("").size();
             }
         }
     }
@@ -38,11 +40,25 @@ flood::flood(const endpoint& where, std::size_t clients) {
     }
     thread_ = std::thread([this, all = std::move(all)]() mutable {
         try {
-            keep_busy(std::move(all), stop_);
+            keep_busy(std::move(all), stop_, came_);
         } catch (const failure&) {
             // The server has cut one of them: the case that looks at the others finds out.
         }
     });
+}
+
+void flood::wait_until_more(std::size_t bytes) const {
+    std::size_t last = came_;
+    const std::size_t wanted = last + bytes;
+    for (deadline until; came_ < wanted; std::this_thread::sleep_for(1ms)) {
+        if (came_ != last) {
+            last = came_;
+            until = deadline();
+        } else if (until.passed()) {
+            throw failure("of " + std::to_string(bytes) + " bytes of a busy client " + std::to_string(wanted - came_) +
+                          " have not come back in time");
+        }
+    }
 }
 
 flood::~flood() {

@@ -19,8 +19,12 @@ public:
     flood(const flood&) = delete;
     flood& operator=(const flood&) = delete;
 
+    /// Waits until so many bytes more have come back. A failure when they do not.
+    void wait_until_more(std::size_t bytes) const;
+
 private:
     std::atomic<bool> stop_ = false;
+    std::atomic<std::size_t> came_ = 0;
     std::thread thread_;
 };
 
