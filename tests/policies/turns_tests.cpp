@@ -49,9 +49,9 @@ using turns = std::vector<unsigned>; // the numbers of clients, one for each tur
 
 class held_server {
 public:
-    explicit held_server(unsigned workers)
+    explicit held_server(unsigned workers, bool without_tricks = false)
         : name_{"turns" + std::to_string(::GetCurrentProcessId())}, held_{name_, "held"}, go_{name_, "go"},
-          variable_{"IOCP_TURNS", name_}, server_{{L"--workers", std::to_wstring(workers)}} {}
+          leave_{name_, "leave"}, variable_{"IOCP_TURNS", name_}, server_{arguments(workers, without_tricks)} {}
 
     // A new client, known to the server by its number: connected one after the other, they are counted in order.
     client& connect() {
@@ -66,6 +66,7 @@ public:
     }
     void wait_until_held() { held_.take(); }
     void go_on(long count = 1) { go_.add(count); }
+    void let_leave() { leave_.add(1); }
 
     // From the turn that was held first on.
     turns end(const std::vector<std::size_t>& busy) {
@@ -90,9 +91,18 @@ public:
     std::size_t count() const { return clients_.size(); }
 
 private:
+    static std::vector<std::wstring> arguments(unsigned workers, bool without_tricks) {
+        std::vector<std::wstring> all{L"--workers", std::to_wstring(workers)};
+        if (without_tricks) {
+            all.emplace_back(L"--without-tricks");
+        }
+        return all;
+    }
+
     std::string name_;
     semaphore held_;
     semaphore go_;
+    semaphore leave_;
     variable_for_children variable_;
     server server_;
     std::vector<client> clients_;
@@ -100,7 +110,8 @@ private:
 };
 
 // Clients that are ready for all the time from one turn of a client to its next one, and have none in between: the most
-// there are. Whoever has had a turn and will have another one is ready all the time in between, for its bytes are there.
+// there are. Whoever has had a turn and will have another one is ready all the time in between, for its bytes are
+// there.
 std::size_t most_left_out(const turns& all) {
     std::map<unsigned, std::vector<std::size_t>> places;
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -134,6 +145,63 @@ void send_to(held_server& running, const std::vector<std::size_t>& numbers) {
     for (const std::size_t i : numbers) {
         running.at(i).send_all(std::string(bytes_each, 'x'));
     }
+}
+
+// Reads what comes until `enough` of these clients have all of their echo and nothing more comes for a while.
+// \return how many have not
+std::size_t still_wait(held_server& running, const std::vector<std::size_t>& numbers, std::size_t enough,
+                       std::map<std::size_t, std::size_t>& came) {
+    std::size_t complete = 0;
+    deadline until;
+    while (true) {
+        std::vector<WSAPOLLFD> polled;
+        for (const std::size_t i : numbers) {
+            polled.push_back({running.at(i).native(), static_cast<SHORT>(came[i] < bytes_each ? POLLRDNORM : 0), 0});
+        }
+        const int patient_ms = complete < enough ? until.milliseconds_left() : deadline(quiet).milliseconds_left();
+        if (::WSAPoll(polled.data(), static_cast<ULONG>(polled.size()), patient_ms) == 0) {
+            return numbers.size() - complete;
+        }
+        for (std::size_t i = 0; i < numbers.size(); ++i) {
+            if ((polled[i].revents & POLLRDNORM) != 0) {
+                const std::size_t got = running.at(numbers[i]).receive_some(bytes_each).value_or("").size();
+                REQUIRE(got > 0);
+                came[numbers[i]] += got;
+                complete += came[numbers[i]] == bytes_each ? 1 : 0;
+            }
+        }
+    }
+}
+
+// Of four workers three are held, and the fourth goes on when a client whose handler does not return and `count` others
+// are at the port. Then the three go on.
+// \return how many of the others have not got all of their echo until that handler returns
+std::size_t behind_a_slow_handler(std::size_t count, std::size_t enough, bool without_tricks) {
+    constexpr unsigned workers = 4;
+    constexpr std::size_t ticks = 1; // one waits at the port within a second, and no more until it is dequeued
+    held_server running(workers, without_tricks);
+    running.reserve(count + 10);
+    const auto others = connect_many(running, count);
+    running.connect();
+    const std::size_t slow = running.count() - 1;
+    for (unsigned i = 1; i < workers; ++i) {
+        running.hold();
+    }
+    running.connect().send_all("until " + std::to_string(count + 1 + ticks));
+    running.wait_until_held();
+    running.at(slow).send_all("stay");
+    send_to(running, others);
+    running.wait_until_held();
+    running.go_on(workers - 1);
+    std::map<std::size_t, std::size_t> came;
+    const std::size_t behind = still_wait(running, others, enough, came);
+    // They wait for nothing else.
+    running.let_leave();
+    require_same(running.at(slow).receive_exactly(4), "stay");
+    for (const std::size_t i : others) {
+        running.at(i).receive_exactly(bytes_each - came[i]);
+    }
+    return behind;
 }
 
 } // namespace
@@ -171,7 +239,8 @@ TEST_CASE("between two turns of one client every other client that is ready has 
     busy.insert(busy.end(), second.begin(), second.end());
     const turns all = running.end(busy);
     CHECK(most_left_out(all) == 0);
-    // Nor has one of the first two turns before each of the others, whose packets have waited at the port, has its first.
+    // Nor has one of the first two turns before each of the others, whose packets have waited at the port, has its
+    // first.
     const auto held_again = std::find(all.begin(), all.end(), static_cast<unsigned>(holder));
     const auto last_newcomer = std::find_if(held_again, all.end(), [&](unsigned who) { return who == second.back(); });
     std::map<unsigned, int> turns_before;
@@ -192,4 +261,20 @@ TEST_CASE("with four workers no more clients are left out than three of them may
     send_to(running, busy);
     running.go_on(workers);
     CHECK(most_left_out(running.end(busy)) <= (workers - 1) * most_behind);
+}
+
+TEST_CASE("all that a worker has taken with it waits for a slow handler while three workers are idle" *
+          doctest::skip(CHAPTER < 14)) {
+    constexpr std::size_t less_than_full = most_behind - 3; // with the slow one and a tick
+    CHECK(behind_a_slow_handler(less_than_full, 0, false) == less_than_full);
+}
+
+TEST_CASE("no more than 64 wait behind a slow handler" * doctest::skip(CHAPTER < 14)) {
+    constexpr std::size_t many = 200;
+    CHECK(behind_a_slow_handler(many, many - most_behind, false) <= most_behind);
+}
+
+TEST_CASE("with the tricks taken away nobody waits behind a slow handler" * doctest::skip(CHAPTER < 17)) {
+    CHECK(behind_a_slow_handler(most_behind, most_behind, true) == 0);
+    CHECK(behind_a_slow_handler(200, 200, true) == 0);
 }
