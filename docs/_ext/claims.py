@@ -154,7 +154,7 @@ def error_rows(doctree):
             code = re.match(r"\d+", text_of(row[0]))
             if code and len(row.children) > 2 and code[0] not in codes:
                 codes.add(code[0])
-                yield f"error/{code[0]}", code[0], row[0], row[1]
+                yield f"error/{code[0]}", " ".join(text_of(row[0]).split()[:2]), row[0], row[1]
 
 
 def card_items(doctree, name):
@@ -282,17 +282,22 @@ def simple_table(titles, body):
 
 
 class Claims(SphinxDirective):
-    """.. claims:: reported, or unknown: each place with this sign, and how it is known"""
+    """.. claims:: reported, or unknown: each place with this sign, by kind, and how it is known"""
 
     required_arguments = 1
 
     def run(self):
-        if self.arguments[0] not in ("reported", "unknown"):
+        wanted = self.arguments[0]
+        if wanted not in ("reported", "unknown"):
             raise self.error("claims: it lists reported or unknown")
-        holder = nodes.bullet_list(classes=["claims"])
-        holder["book_claims"] = self.arguments[0]
-        holder += nodes.list_item("", nodes.paragraph())
-        return [holder]
+        result = []
+        for kind, title in KINDS.items():
+            if any(entry["sign"] == wanted and entry["id"].startswith(kind + "/") for entry in read()):
+                holder = nodes.bullet_list(classes=["claims"])
+                holder["book_claims"] = wanted, kind
+                holder += nodes.list_item("", nodes.paragraph())
+                result += [nodes.rubric("", title[0].upper() + title[1:]), holder]
+        return result
 
 
 def fill(app, doctree, docname):
@@ -302,7 +307,7 @@ def fill(app, doctree, docname):
             continue
         lines = {}
         for entry in read():
-            if entry["sign"] == holder["book_claims"]:
+            if (entry["sign"], entry["id"].split("/")[0]) == holder["book_claims"]:
                 lines.setdefault(place_of(entry["id"]), []).append(entry)
         holder.clear()
         for place, entries in lines.items():
@@ -312,14 +317,15 @@ def fill(app, doctree, docname):
             line = nodes.paragraph("", "", link, nodes.Text(". "))
             for entry in entries:
                 if entry["answer"]:
-                    line += [nodes.Text("Expected there: "), nodes.strong("", entry["answer"]), nodes.Text(". ")]
+                    line += [nodes.Text("Expected: "), nodes.strong("", entry["answer"]), nodes.Text(". ")]
                 for number, text in enumerate(sources_of(entry)):
                     shown, uri = source_of(text)
                     line += [nodes.Text("; " if number else "")] if number else []
                     line += nodes.reference("", shown, refuri=quote(uri, safe=":/#?=&%"))
                 line += nodes.Text(". ")
-                if entry["test"]:
-                    line += [nodes.Text("Asked by: "), nodes.emphasis("", entry["test"]), nodes.Text(". ")]
+                group, _, case = entry["test"].partition(": ")
+                if group == "probe":
+                    line += [nodes.Text("The probe asks: "), nodes.emphasis("", case), nodes.Text(". ")]
             item = nodes.list_item("", line)
             item["ids"] = [anchor(place) + "-known"]
             holder += item

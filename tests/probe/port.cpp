@@ -99,7 +99,8 @@ TEST_CASE("which waiting worker gets the next packet") {
             break;
         }
     }
-    probe::compare({"waiting workers are woken", "last in first out", "first in first out", "last in first out"},
+    probe::compare({"row/which-of-the-waiting-workers-gets-the-next-packet", "waiting workers are woken",
+                    "first in first out", "last in first out"},
                    order);
 }
 
@@ -129,7 +130,7 @@ TEST_CASE("how many workers run at once on a port with a concurrency value of 1"
                            }};
     }
     REQUIRE(served == 4);
-    probe::compare({"workers that run at once with a concurrency value of 1", "1, briefly more", "4", "4"},
+    probe::compare({"row/a-concurrency-value-of-1", "workers that run at once with a concurrency value of 1", "4", "4"},
                    std::to_string(most));
 }
 
@@ -139,6 +140,7 @@ TEST_CASE("the count of GetQueuedCompletionStatusEx when its time is up") {
     ULONG removed = 77;
     REQUIRE_FALSE(::GetQueuedCompletionStatusEx(port.get(), entries, 4, &removed, 10, FALSE));
     REQUIRE(::GetLastError() == WAIT_TIMEOUT);
-    probe::compare({"entries that GetQueuedCompletionStatusEx says it has removed on time-out", "0", "1", "1"},
+    probe::compare({"probe/count-after-time-out",
+                    "entries that GetQueuedCompletionStatusEx says it has removed on time-out", "1", "1"},
                    std::to_string(removed));
 }

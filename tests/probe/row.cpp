@@ -1,5 +1,8 @@
 #include "row.hpp"
 
+#include "claims_csv.hpp"
+#include "tests/support/csv.hpp"
+
 #include <winsock2.h>
 
 #include <windows.h>
@@ -8,6 +11,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
+#include <vector>
 
 namespace {
 
@@ -39,6 +44,56 @@ std::string name_the_system() {
            std::to_string(about.dwBuildNumber);
 }
 
+// What is known of a claim, as `documented: 995; reported: 1236 or 64`.
+struct expectation {
+    std::string text;
+    std::vector<std::string_view> answers;
+};
+
+void add_answers(expectation& expected, std::string_view alternatives) {
+    constexpr std::string_view between = " or ";
+    for (auto end = alternatives.find(between); end != std::string_view::npos; end = alternatives.find(between)) {
+        expected.answers.push_back(alternatives.substr(0, end));
+        alternatives.remove_prefix(end + between.size());
+    }
+    expected.answers.push_back(alternatives);
+}
+
+expectation expected_of_windows(std::string_view claim) {
+    expectation expected;
+    bool known = false;
+    for (const std::vector<std::string_view>& cells : support::csv_rows(claims_csv)) {
+        if (cells.front() != claim) {
+            continue;
+        }
+        known = true;
+        const std::string_view sign = cells.at(1);
+        const std::string_view answer = cells.at(2);
+        if (!answer.empty()) {
+            expected.text += (expected.text.empty() ? "" : "; ") + std::string{sign} + ": " + std::string{answer};
+            add_answers(expected, answer);
+        }
+    }
+    INFO("docs/claims.csv has no ", std::string{claim});
+    CHECK(known);
+    return expected;
+}
+
+std::string verdict(const expectation& expected, const std::string& found) {
+    if (probe::wine() != 0) {
+        return "";
+    }
+    if (expected.answers.empty()) {
+        return " - so far nobody could say";
+    }
+    for (const std::string_view answer : expected.answers) {
+        if (answer == found) {
+            return " - as expected";
+        }
+    }
+    return " - NOT AS EXPECTED";
+}
+
 } // namespace
 
 namespace probe {
@@ -54,8 +109,10 @@ int wine() {
 }
 
 void compare(const row& cells, const std::string& found) {
-    std::printf("%s: found %s (documented: %s) [%s]\n", cells.behaviour, found.c_str(), cells.documented,
-                system_name().c_str());
+    const expectation windows = expected_of_windows(cells.claim);
+    std::printf("%s: found %s (%s) [%s]%s\n", cells.behaviour, found.c_str(),
+                windows.text.empty() ? "not known of Windows" : windows.text.c_str(), system_name().c_str(),
+                verdict(windows, found).c_str());
     std::fflush(stdout);
     const std::string expected = wine() == 8 ? cells.wine_8 : wine() == 10 ? cells.wine_10 : "";
     if (!expected.empty()) {

@@ -202,7 +202,7 @@ std::string codes_of_binds_beside(const char* host, bool listening) {
     }
     std::string codes;
     for (const int option : {0, SO_REUSEADDR, SO_EXCLUSIVEADDRUSE}) {
-        codes += (codes.empty() ? "" : "; ") + code_of_bind(first, "0.0.0.0", option) + ", " +
+        codes += (codes.empty() ? "" : " ") + code_of_bind(first, "0.0.0.0", option) + "/" +
                  code_of_bind(first, "127.0.0.1", option);
     }
     return codes;
@@ -216,21 +216,23 @@ TEST_CASE("how a receive ends when its socket is closed") {
     pair.ours.reset(); // and no cancel before it
     const iocp::packet packet = pair.dequeue(deadline_ms);
     REQUIRE(packet.overlapped == &pair.receive);
-    probe::compare({"a receive whose socket is closed ends with", "995", "676", "676"},
-                   std::to_string(packet.ended.error));
+    probe::compare(
+        {"row/closesocket-with-a-receive-in-flight", "a receive whose socket is closed ends with", "676", "676"},
+        std::to_string(packet.ended.error));
 }
 
 TEST_CASE("whether closing a socket ends a send that is stuck and a receive beside it") {
+    const probe::row row{"row/closesocket-with-a-send-in-flight-that-is-stuck-because-the-client-does-not-read",
+                         "after closesocket alone", "send not back and receive not back", ""};
     std::vector<char> bytes(16 << 20);
     connected_pair pair;
     REQUIRE(pair.submit_receive() == WSA_IO_PENDING);
     if (!pair.get_a_send_stuck(bytes)) {
-        probe::compare({"after closesocket alone", "send 995 and receive 995", "", ""}, "that no send gets stuck");
+        probe::compare(row, "that no send gets stuck");
         return;
     }
     pair.ours.reset(); // and no cancel before it
-    probe::compare({"after closesocket alone", "send 995 and receive 995", "send not back and receive not back", ""},
-                   codes_of_both(pair, absence_ms));
+    probe::compare(row, codes_of_both(pair, absence_ms));
     pair.theirs.reset();
     codes_of_both(pair, deadline_ms);
     CHECK(pair.in_flight == 0);
@@ -244,7 +246,8 @@ TEST_CASE("cancelling before the close ends a send that is stuck and a receive b
         return;
     }
     iocp::cancel_and_close(pair.ours);
-    probe::compare({"after CancelIoEx and closesocket", "send 995 and receive 995", "send 995 and receive 995", ""},
+    probe::compare({"row/the-same-with-cancelioex-just-before", "after CancelIoEx and closesocket",
+                    "send 995 and receive 995", ""},
                    codes_of_both(pair, deadline_ms));
     CHECK(pair.in_flight == 0);
 }
@@ -259,12 +262,11 @@ TEST_CASE("what an accepted socket can do without SO_UPDATE_ACCEPT_CONTEXT") {
     std::string codes =
         std::to_string(code_of(::getsockname(acceptor.accepted.get(), reinterpret_cast<sockaddr*>(&address), &length)));
     length = sizeof address;
-    codes +=
-        ", " +
-        std::to_string(code_of(::getpeername(acceptor.accepted.get(), reinterpret_cast<sockaddr*>(&address), &length)));
-    codes += ", " + std::to_string(code_of(::shutdown(acceptor.accepted.get(), SD_SEND)));
-    probe::compare({"getsockname, getpeername, shutdown without SO_UPDATE_ACCEPT_CONTEXT",
-                    "not to be used, 10057 reported", "0, 0, 0", "0, 0, 0"},
+    codes += "/" + std::to_string(
+                       code_of(::getpeername(acceptor.accepted.get(), reinterpret_cast<sockaddr*>(&address), &length)));
+    codes += "/" + std::to_string(code_of(::shutdown(acceptor.accepted.get(), SD_SEND)));
+    probe::compare({"row/so-update-accept-context-left-out",
+                    "getsockname/getpeername/shutdown without SO_UPDATE_ACCEPT_CONTEXT", "0/0/0", "0/0/0"},
                    codes);
 }
 
@@ -276,7 +278,9 @@ TEST_CASE("whether AcceptEx takes less room for an address than it documents") {
         const DWORD code = acceptor.result().ended.error;
         outcome = code == ERROR_SUCCESS ? "accepted" : "ended with " + std::to_string(code);
     }
-    probe::compare({"AcceptEx with 24 bytes for each address", "at least 32", "accepted", "accepted"}, outcome);
+    probe::compare({"row/acceptex-with-24-bytes-for-an-ipv4-address", "AcceptEx with 24 bytes for each address",
+                    "accepted", "accepted"},
+                   outcome);
 }
 
 TEST_CASE("how an accept ends whose client has reset before it") {
@@ -300,10 +304,11 @@ TEST_CASE("how an accept ends whose client has reset before it") {
         return std::to_string(packet.ended.error) + " (Winsock: " + std::to_string(good ? 0 : ::WSAGetLastError()) +
                ")";
     };
-    probe::compare(
-        {"an accept whose client has reset before it ends with", "64 (Winsock: 10054)", "59 (Winsock: 10057)", ""},
-        outcome(0));
-    probe::compare({"the same with room for first data ends with", "64 (Winsock: 10054)", "64 (Winsock: 10054)", ""},
+    probe::compare({"row/acceptex-when-the-client-has-reset-already/without-data",
+                    "an accept whose client has reset before it ends with", "59 (Winsock: 10057)", ""},
+                   outcome(0));
+    probe::compare({"row/acceptex-when-the-client-has-reset-already/with-data",
+                    "the same with room for first data ends with", "64 (Winsock: 10054)", ""},
                    outcome(16));
 }
 
@@ -320,7 +325,8 @@ TEST_CASE("what recv tells of a reset that came before it") {
     const int taken = ::recv(ours.get(), &byte, 1, 0);
     const std::string outcome =
         taken < 0 ? std::to_string(::WSAGetLastError()) : "a return value of " + std::to_string(taken);
-    probe::compare({"recv after a reset", "10054", "a return value of 0", ""}, outcome);
+    probe::compare({"row/recv-after-a-reset-that-has-come-before-it", "recv after a reset", "a return value of 0", ""},
+                   outcome);
 }
 
 TEST_CASE("whether WSAGetOverlappedResult minds the wrong socket") {
@@ -333,19 +339,32 @@ TEST_CASE("whether WSAGetOverlappedResult minds the wrong socket") {
     DWORD flags = 0;
     const BOOL good = ::WSAGetOverlappedResult(other.get(), &pair.receive, &bytes, FALSE, &flags);
     const std::string outcome = good ? "success" : std::to_string(::WSAGetLastError());
-    probe::compare({"WSAGetOverlappedResult on another socket", "not allowed", "success", "success"}, outcome);
+    probe::compare(
+        {"probe/result-of-the-wrong-socket", "WSAGetOverlappedResult on another socket", "success", "success"},
+        outcome);
 }
 
 TEST_CASE("whether the result is in the OVERLAPPED before the packet is dequeued") {
     connected_pair pair;
-    const iocp::unique_event event = iocp::make_event();
-    pair.receive.hEvent = event.get(); // set when the operation ends, beside the packet
-    REQUIRE(pair.submit_receive() == WSA_IO_PENDING);
-    REQUIRE(::send(pair.theirs.get(), "word", 4, 0) == 4);
-    REQUIRE(::WaitForSingleObject(event.get(), deadline_ms) == WAIT_OBJECT_0);
-    const bool ended = HasOverlappedIoCompleted(&pair.receive);
-    probe::compare({"OVERLAPPED.Internal before the dequeue", "not updated", "updated", "updated"},
-                   ended ? "updated" : "not updated");
+    SUBCASE("with an event") {
+        const iocp::unique_event event = iocp::make_event();
+        pair.receive.hEvent = event.get(); // set when the operation ends, beside the packet
+        REQUIRE(pair.submit_receive() == WSA_IO_PENDING);
+        REQUIRE(::send(pair.theirs.get(), "word", 4, 0) == 4);
+        REQUIRE(::WaitForSingleObject(event.get(), deadline_ms) == WAIT_OBJECT_0);
+        probe::compare({"row/overlapped-internal-before-the-packet-is-dequeued/with-event",
+                        "OVERLAPPED.Internal before the dequeue where there is an event", "updated", "updated"},
+                       HasOverlappedIoCompleted(&pair.receive) ? "updated" : "not updated");
+        REQUIRE(pair.dequeue(deadline_ms).overlapped == &pair.receive); // before the event goes
+    }
+    SUBCASE("without an event") {
+        REQUIRE(pair.submit_receive() == WSA_IO_PENDING);
+        REQUIRE(::send(pair.theirs.get(), "word", 4, 0) == 4);
+        ::Sleep(absence_ms); // nothing but the packet tells that it has ended
+        probe::compare({"row/overlapped-internal-before-the-packet-is-dequeued/without-event",
+                        "OVERLAPPED.Internal before the dequeue where there is no event", "updated", "updated"},
+                       HasOverlappedIoCompleted(&pair.receive) ? "updated" : "not updated");
+    }
 }
 
 TEST_CASE("whether a receive ends when the thread that has submitted it exits") {
@@ -376,7 +395,8 @@ TEST_CASE("whether a receive ends when the thread that has submitted it exits") 
         // The memory comes back before it goes.
         iocp::cancel_and_close(ours);
         REQUIRE(::WaitForSingleObject(event.get(), deadline_ms) == WAIT_OBJECT_0);
-        probe::compare({"a receive with an event whose thread has exited", "995", "995", ""}, outcome);
+        probe::compare({"probe/thread-exits-with-event", "a receive with an event whose thread has exited", "995", ""},
+                       outcome);
     }
     SUBCASE("on a port") {
         connected_pair pair;
@@ -384,26 +404,27 @@ TEST_CASE("whether a receive ends when the thread that has submitted it exits") 
         std::thread{[&pair, &code] { code = pair.submit_receive(); }}.join();
         REQUIRE(code == WSA_IO_PENDING);
         const iocp::packet packet = pair.dequeue(absence_ms);
-        probe::compare(
-            {"a receive on a port whose thread has exited", "still in flight", "still in flight", "still in flight"},
-            packet.overlapped ? std::to_string(packet.ended.error) : "still in flight");
+        probe::compare({"probe/thread-exits-on-port", "a receive on a port whose thread has exited", "still in flight",
+                        "still in flight"},
+                       packet.overlapped ? std::to_string(packet.ended.error) : "still in flight");
     }
 }
 
 TEST_CASE("what a bind to a taken port brings") {
     SUBCASE("the first has one address") {
-        probe::compare({"binds beside one exclusive address", "0, 10048; 0, 10013; 10048, 10048",
-                        "0, 10048; 0, 10013; 10048, 10048", ""},
+        probe::compare({"row/bind-to-all-addresses-where-a-socket-listens-on-one-of-them-and-has-it-for-itself/bound",
+                        "binds beside one exclusive address", "0/10048 0/10013 10048/10048", ""},
                        codes_of_binds_beside("127.0.0.1", false));
     }
     SUBCASE("the first has one address and listens") {
-        probe::compare({"binds beside one exclusive address that listens", "0, 10048; 0, 10013; 10048, 10048",
-                        "10048, 10048; 10013, 10013; 10048, 10048", ""},
-                       codes_of_binds_beside("127.0.0.1", true));
+        probe::compare(
+            {"row/bind-to-all-addresses-where-a-socket-listens-on-one-of-them-and-has-it-for-itself/listening",
+             "binds beside one exclusive address that listens", "10048/10048 10013/10013 10048/10048", ""},
+            codes_of_binds_beside("127.0.0.1", true));
     }
     SUBCASE("the first has all addresses") {
-        probe::compare({"binds beside all addresses, exclusive", "10048, 10013; 10013, 10013; 10048, 10013",
-                        "10013, 10013; 10013, 10013; 10013, 10013", ""},
+        probe::compare({"row/bind-where-a-socket-has-all-addresses-for-itself",
+                        "binds beside an exclusive socket on all addresses", "10013/10013 10013/10013 10013/10013", ""},
                        codes_of_binds_beside("0.0.0.0", false));
     }
 }
@@ -434,25 +455,28 @@ TEST_CASE("what becomes of clients beyond a full backlog") {
         });
     }
     const std::string outcome = refused > 0 ? "refused" : connecting.empty() ? "served" : "kept waiting";
-    probe::compare({"clients beyond a full backlog are", "refused", "kept waiting", "kept waiting"}, outcome);
+    probe::compare(
+        {"row/a-client-beyond-a-full-backlog", "clients beyond a full backlog are", "kept waiting", "kept waiting"},
+        outcome);
 }
 
 TEST_CASE("whether SO_CONDITIONAL_ACCEPT and SIO_LOOPBACK_FAST_PATH and TransmitPackets are there") {
     const iocp::winsock winsock;
     const iocp::unique_socket socket = iocp::overlapped_socket(AF_INET);
     const BOOL yes = TRUE;
-    probe::compare({"SO_CONDITIONAL_ACCEPT", "0", "10042", "10042"},
-                   std::to_string(code_of(::setsockopt(socket.get(), SOL_SOCKET, SO_CONDITIONAL_ACCEPT,
-                                                       reinterpret_cast<const char*>(&yes), sizeof yes))));
+    probe::compare(
+        {"row/so-conditional-accept-transmitpackets/conditional-accept", "SO_CONDITIONAL_ACCEPT", "10042", "10042"},
+        std::to_string(code_of(::setsockopt(socket.get(), SOL_SOCKET, SO_CONDITIONAL_ACCEPT,
+                                            reinterpret_cast<const char*>(&yes), sizeof yes))));
     constexpr DWORD sio_loopback_fast_path = _WSAIOW(IOC_VENDOR, 16); // not in every header
     DWORD bytes = 0;
     int on = 1;
-    probe::compare({"SIO_LOOPBACK_FAST_PATH", "0, deprecated", "10045", "10045"},
+    probe::compare({"row/sio-loopback-fast-path", "SIO_LOOPBACK_FAST_PATH", "10045", "10045"},
                    std::to_string(code_of(::WSAIoctl(socket.get(), sio_loopback_fast_path, &on, sizeof on, nullptr, 0,
                                                      &bytes, nullptr, nullptr))));
     GUID transmit_packets = WSAID_TRANSMITPACKETS;
     void* function = nullptr;
-    probe::compare({"TransmitPackets", "0", "10022", "10022"},
+    probe::compare({"row/so-conditional-accept-transmitpackets/transmitpackets", "TransmitPackets", "10022", "10022"},
                    std::to_string(code_of(::WSAIoctl(socket.get(), SIO_GET_EXTENSION_FUNCTION_POINTER,
                                                      &transmit_packets, sizeof transmit_packets, &function,
                                                      sizeof function, &bytes, nullptr, nullptr))));
@@ -468,14 +492,20 @@ TEST_CASE("whether Registered I/O and the newer ways to be notified are there") 
     DWORD bytes = 0;
     const int code = code_of(::WSAIoctl(socket.get(), sio_get_multiple, &registered_io, sizeof registered_io, functions,
                                         sizeof functions, &bytes, nullptr, nullptr));
-    probe::compare({"Registered I/O", "there", "missing", "missing"}, code == 0 ? "there" : "missing");
+    probe::compare({"row/registered-i-o-processsocketnotifications-ntassociatewaitcompletionpacket/registered-io",
+                    "Registered I/O", "missing", "missing"},
+                   code == 0 ? "there" : "missing");
     const auto there = [](const wchar_t* library, const char* name) {
         const HMODULE module = ::GetModuleHandleW(library);
         REQUIRE(module != nullptr);
         return ::GetProcAddress(module, name) ? "there" : "missing";
     };
-    probe::compare({"ProcessSocketNotifications", "there, new in Windows 11", "missing", "missing"},
-                   there(L"ws2_32.dll", "ProcessSocketNotifications"));
-    probe::compare({"NtAssociateWaitCompletionPacket", "there", "missing", "missing"},
-                   there(L"ntdll.dll", "NtAssociateWaitCompletionPacket"));
+    probe::compare(
+        {"row/registered-i-o-processsocketnotifications-ntassociatewaitcompletionpacket/process-socket-notifications",
+         "ProcessSocketNotifications", "missing", "missing"},
+        there(L"ws2_32.dll", "ProcessSocketNotifications"));
+    probe::compare(
+        {"row/registered-i-o-processsocketnotifications-ntassociatewaitcompletionpacket/wait-completion-packet",
+         "NtAssociateWaitCompletionPacket", "missing", "missing"},
+        there(L"ntdll.dll", "NtAssociateWaitCompletionPacket"));
 }
