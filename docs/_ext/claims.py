@@ -41,7 +41,7 @@ KINDS = {
 WINE = "https://gitlab.winehq.org/wine/wine/-/blob/wine-10.0/"
 ON_THE_WEB = ("https://learn.microsoft.com/", "https://github.com/", "https://www.rfc-editor.org/")
 IN_WINE = re.compile(r"(?P<silent>silent )?wine (?P<file>(?:dlls|server)/[\w./]+\.c)(?: (?P<function>\w+))?$")
-ASKED = re.compile(r"\bprobe::compare\(\s*\{?\s*\"([^\"]+)\"")
+ASKED = re.compile(r"\bprobe::(?:compare\(|row \w+)\s*\{\s*\"([^\"]+)\"")
 SAID_OF_TESTS = re.compile(r"conformance\s+tests")
 
 
@@ -224,8 +224,8 @@ def mark(app, doctree):
 def add_sign(behind, place, kind, entries):
     letter, meaning = SIGNS[kind]
     shown = ", ".join(source_of(text)[0] for entry in entries for text in sources_of(entry) if source_of(text))
-    node = sign("", letter, kind=kind, refuri="", title=f"{meaning.capitalize()}: {shown}", book_page=PAGE,
-                book_anchor=anchor(place) + "-known")
+    node = sign("", letter, kind=kind, refuri="", title=f"{meaning[0].upper()}{meaning[1:]}: {shown}", book_page=PAGE,
+                book_anchor=f"{anchor(place)}-{kind}")
     texts = [behind] if isinstance(behind, nodes.TextElement) else list(behind.findall(nodes.paragraph))
     if texts:
         texts[-1] += node
@@ -327,7 +327,7 @@ def fill(app, doctree, docname):
                 if group == "probe":
                     line += [nodes.Text("The probe asks: "), nodes.emphasis("", case), nodes.Text(". ")]
             item = nodes.list_item("", line)
-            item["ids"] = [anchor(place) + "-known"]
+            item["ids"] = [f"{anchor(place)}-{holder['book_claims'][0]}"]
             holder += item
 
 
