@@ -20,6 +20,7 @@ if "%verb%"=="check" goto check
 if "%verb%"=="watch" goto watch
 if "%verb%"=="break" goto break
 if "%verb%"=="bench" goto bench
+if "%verb%"=="report" goto report
 if "%verb%"=="docs" goto docs
 echo tutorial: there is no verb %verb%; tutorial lists them 1>&2
 exit /b 2
@@ -41,6 +42,8 @@ echo   tutorial break [NAME] [right]     lists programs that are wrong, or runs 
 echo   tutorial bench [--quick] [-- OPTIONS]
 echo                                     measures every chapter's server beside Asio's and Go's, for an hour or so;
 echo                                     --quick: some of them, within two minutes; -- --help: what can be chosen
+echo   tutorial report [--quick] [--all] runs the probe, the tests and bench --quick, and writes build\report.md, to be sent to us;
+echo                                     --quick: the probe alone, in ten seconds; --all: the long tests, too
 echo   tutorial docs                     builds the site
 exit /b 0
 
@@ -57,31 +60,12 @@ if "%~1"=="" goto run_build
 if not "%~1"=="--" goto run_unknown
 shift
 :run_build
-call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
+set "then=run_now"
+goto rest
+:run_now
 call :build %name%
 if errorlevel 1 exit /b 1
-call rem Adds a word to has, the list of what a reader's own server has. The row of the title is no such word.
-:has_word
-for /f "eol=# tokens=1 delims=," %%a in (tests\has.csv) do if "%%a"=="%1" if not "%1"=="word" goto has_known
-if not defined bad_word echo tutorial: --has does not know %1. Its words are in tests\has.csv 1>&2
-set "bad_word=%1"
-exit /b 2
-:has_known
-if defined bad_word exit /b 2
-if defined has set "has=%has%,%1"
-if not defined has set "has=%1"
-exit /b 0
-
-rem A row of the table of wrong programs.
-:wrong_program
-set "name=%1"
-set "number=%2"
-set "way=%3"
-set "page=%4"
-set "what=%~5"
-exit /b 0
-
-:say_ready
+call :say_ready
 "build\%preset%\bin\%name%.exe"%arguments%
 exit /b %errorlevel%
 :run_unknown
@@ -169,7 +153,9 @@ goto check_has
 if not defined has goto check_no_list
 goto check_word
 :check_build
-call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
+set "then=check_now"
+goto rest
+:check_now
 call :build %name%_tests
 if errorlevel 1 exit /b 1
 set "has_option="
@@ -258,7 +244,9 @@ goto watch_word
 :watch_arguments
 shift
 :watch_build
-call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
+set "then=watch_now"
+goto rest
+:watch_now
 if defined name goto watch_chapter
 call :build watch watch_dll
 if errorlevel 1 exit /b 1
@@ -336,7 +324,9 @@ if "%~1"=="" goto bench_build
 if not "%~1"=="--" goto bench_unknown
 shift
 :bench_build
-call :rest %1 %2 %3 %4 %5 %6 %7 %8 %9
+set "then=bench_now"
+goto rest
+:bench_now
 where py >nul 2>&1
 if errorlevel 1 goto no_python
 set "targets=load asio_echo"
@@ -357,6 +347,37 @@ exit /b 2
 :no_python
 echo tutorial: there is no Python here. To install it: winget install Python.Python.3.12 1>&2
 exit /b 1
+
+:report
+set "all="
+set "quick="
+:report_word
+set "word=%~1"
+if "%word%"=="" goto report_build
+shift
+if "%word%"=="--all" set "all=-all"
+if "%word%"=="--quick" set "quick=yes"
+if "%word%"=="--all" goto report_word
+if "%word%"=="--quick" goto report_word
+echo tutorial: report does not know %word%; it takes --quick and --all 1>&2
+exit /b 2
+:report_build
+if defined quick goto report_quick
+call :build all
+if errorlevel 1 exit /b 1
+set "bench=no_bench=there is no Python here"
+where py >nul 2>&1
+if not errorlevel 1 set "bench=python=py"
+cmake -D preset=%preset% -D tests=%preset%%all% -D "%bench%" -P cmake\report.cmake 1>&2
+goto report_end
+:report_quick
+call :build probe_tests
+if errorlevel 1 exit /b 1
+cmake -D preset=%preset% -P cmake\report.cmake 1>&2
+:report_end
+if errorlevel 1 exit /b 1
+echo %CD%\build\report.md
+exit /b 0
 
 :docs
 if not "%~1"=="" goto docs_unknown
@@ -396,6 +417,27 @@ exit /b 0
 echo Ready. In another window: tutorial talk     (Ctrl+C here ends the server.) 1>&2
 exit /b 0
 
+rem Adds a word to has, the list of what a reader's own server has. The row of the title is no such word.
+:has_word
+for /f "eol=# tokens=1 delims=," %%a in (tests\has.csv) do if "%%a"=="%1" if not "%1"=="word" goto has_known
+if not defined bad_word echo tutorial: --has does not know %1. Its words are in tests\has.csv 1>&2
+set "bad_word=%1"
+exit /b 2
+:has_known
+if defined bad_word exit /b 2
+if defined has set "has=%has%,%1"
+if not defined has set "has=%1"
+exit /b 0
+
+rem A row of the table of wrong programs.
+:wrong_program
+set "name=%1"
+set "number=%2"
+set "way=%3"
+set "page=%4"
+set "what=%~5"
+exit /b 0
+
 rem Sets name to the folder of a chapter, from its number: 06 or 6.
 :chapter
 set "name="
@@ -405,11 +447,12 @@ if defined name exit /b 0
 echo tutorial: there is no chapter %~1; tutorial lists them 1>&2
 exit /b 2
 
-rem Sets arguments to what it is called with (%* does not follow shift).
+rem Sets arguments to what is left of the words, any number of them, and goes to where then says. It is not called: a call
+rem would have words of its own, and %* does not follow shift.
 :rest
 set "arguments="
 :rest_word
-if "%~1"=="" exit /b 0
+if [%1]==[] goto %then%
 set "arguments=%arguments% %1"
 shift
 goto rest_word
@@ -441,13 +484,20 @@ rem Visual C++ when it is here, on the path or found by vswhere; then clang-cl, 
 set "preset=%TUTORIAL_PRESET%"
 if "%preset%"=="mingw" exit /b 0
 where cl >nul 2>&1
-if not errorlevel 1 goto visual_studio
+if errorlevel 1 goto find_visual_studio
+rem A developer prompt says which machine its compiler is for; the plain one is for x86.
+if not defined VSCMD_ARG_TGT_ARCH goto visual_studio
+if "%VSCMD_ARG_TGT_ARCH%"=="x64" goto visual_studio
+:find_visual_studio
 set "vswhere=%ProgramFiles(x86)%\Microsoft Visual Studio\Installer\vswhere.exe"
 if not exist "%vswhere%" goto no_visual_studio
 set "studio="
 for /f "usebackq delims=" %%i in (`"%vswhere%" -latest -products * -requires Microsoft.VisualStudio.Component.VC.Tools.x86.x64 -property installationPath`) do set "studio=%%i"
 if not defined studio goto no_visual_studio
+rem It may bring a vcpkg of its own, and name that instead of the reader's.
+set "own_vcpkg=%VCPKG_ROOT%"
 call "%studio%\VC\Auxiliary\Build\vcvars64.bat" >nul
+if defined own_vcpkg set "VCPKG_ROOT=%own_vcpkg%"
 :visual_studio
 if not defined preset set "preset=msvc"
 exit /b 0
@@ -459,5 +509,7 @@ if not errorlevel 1 exit /b 0
 set "preset=mingw"
 where g++ >nul 2>&1
 if not errorlevel 1 exit /b 0
+if defined VSCMD_ARG_TGT_ARCH echo tutorial: this prompt is for %VSCMD_ARG_TGT_ARCH%. Please open an x64 Native Tools Command Prompt 1>&2
+if defined VSCMD_ARG_TGT_ARCH exit /b 1
 echo tutorial: there is no C++ compiler here. Install Visual Studio with "Desktop development with C++", or mingw-w64. 1>&2
 exit /b 1
