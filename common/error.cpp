@@ -1,5 +1,7 @@
 #include "common/error.hpp"
 
+#include <io.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
@@ -41,6 +43,12 @@ constexpr known_text texts_missing_under_wine[] = {
     {WSAVERNOTSUPPORTED, "no such version of Winsock"},
 };
 
+// A console shows bytes by a code page of its own; files and pipes get UTF-8.
+UINT code_page_of_stderr() {
+    const UINT page = _isatty(_fileno(stderr)) != 0 ? ::GetConsoleOutputCP() : 0;
+    return page == 0 ? static_cast<UINT>(CP_UTF8) : page;
+}
+
 } // namespace
 
 std::string error_text(unsigned long code) {
@@ -56,9 +64,9 @@ std::string error_text(unsigned long code) {
         return known == std::end(texts_missing_under_wine) ? "unknown error" : known->text;
     }
     char narrow[3 * std::size(wide)];
-    const int bytes =
-        ::WideCharToMultiByte(CP_UTF8, 0, wide, static_cast<int>(length), narrow,
-                              static_cast<int>(std::size(narrow)), nullptr, nullptr);
+    const int bytes = ::WideCharToMultiByte(
+        code_page_of_stderr(), 0, wide, static_cast<int>(length), narrow,
+        static_cast<int>(std::size(narrow)), nullptr, nullptr);
     std::string text(narrow, static_cast<std::size_t>(bytes));
     const std::size_t last = text.find_last_not_of(" \r\n.");
     text.resize(last == std::string::npos ? 0 : last + 1);

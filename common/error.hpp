@@ -19,8 +19,8 @@ namespace iocp {
 ///
 /// \param code what WSAGetLastError() or GetLastError() returned
 ///
-/// \return the text in UTF-8; where the system has none (Wine, for many codes) a short one
-/// of our own
+/// \return the text, in the code page of the console if stderr is one and in UTF-8
+/// otherwise; where the system has none (Wine, for many codes) a short one of our own
 ///
 /// \see FormatMessageW
 std::string error_text(unsigned long code);

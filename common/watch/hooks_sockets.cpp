@@ -14,7 +14,8 @@ namespace {
 struct {
     decltype(&::socket) socket;
     decltype(&::WSASocketW) WSASocketW;
-    decltype(&::WSASocketA) WSASocketA;
+    // Written out: the Windows SDK calls the name deprecated, even where nobody calls it.
+    SOCKET(WSAAPI* WSASocketA)(int, int, int, LPWSAPROTOCOL_INFOA, GROUP, DWORD);
     decltype(&::accept) accept;
     decltype(&::WSAAccept) WSAAccept;
     decltype(&::closesocket) closesocket;

@@ -1,4 +1,5 @@
-// Prints the words that it is started with, one on a line, in brackets. It stands for the programs that tutorial.cmd starts.
+// Prints the words that it is started with, one on a line, in brackets. It stands for the programs that tutorial.cmd
+// starts.
 
 #include <cstdio>
 

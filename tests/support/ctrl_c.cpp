@@ -75,6 +75,11 @@ int main() {
         give_up("CreateFileW NUL");
     }
 
+    // Whoever has started the tests may ignore Ctrl+C, and children inherit that: the program would never hear of it.
+    if (!::SetConsoleCtrlHandler(nullptr, FALSE)) {
+        give_up("SetConsoleCtrlHandler");
+    }
+
     STARTUPINFOW startup{};
     startup.cb = sizeof(startup);
     startup.dwFlags = STARTF_USESTDHANDLES;

@@ -31,6 +31,26 @@ void check_keeps_the_rules(const std::string& err) {
     }
 }
 
+// Does a thread begin in ntdll, as those of its thread pool do? That is at the same place in every process.
+bool is_of_the_system(DWORD thread_id) {
+    constexpr int win32_start_address = 9; // ThreadQuerySetWin32StartAddress
+    using query = LONG(WINAPI*)(HANDLE, int, void*, ULONG, ULONG*);
+    const HMODULE ntdll = ::GetModuleHandleW(L"ntdll.dll");
+    const auto ask =
+        reinterpret_cast<query>(reinterpret_cast<void (*)()>(::GetProcAddress(ntdll, "NtQueryInformationThread")));
+    const HANDLE thread = ::OpenThread(THREAD_QUERY_INFORMATION, FALSE, thread_id);
+    if (thread == nullptr) {
+        return false; // it has gone, or is none of ours
+    }
+    char* start = nullptr;
+    const bool known = ask != nullptr && ask(thread, win32_start_address, &start, sizeof start, nullptr) >= 0;
+    ::CloseHandle(thread);
+    MODULEINFO place{};
+    return known && ::GetModuleInformation(::GetCurrentProcess(), ntdll, &place, sizeof place) &&
+           start >= static_cast<char*>(place.lpBaseOfDll) &&
+           start < static_cast<char*>(place.lpBaseOfDll) + place.SizeOfImage;
+}
+
 // The helper's own line comes first, then the server's.
 constexpr std::size_t helper_line = 0;
 constexpr std::size_t first_server_line = 1;
@@ -176,7 +196,7 @@ std::size_t server::threads() const {
     THREADENTRY32 thread{};
     thread.dwSize = sizeof(thread);
     for (BOOL more = ::Thread32First(snapshot, &thread); more; more = ::Thread32Next(snapshot, &thread)) {
-        count += thread.th32OwnerProcessID == process_id_ ? 1 : 0;
+        count += thread.th32OwnerProcessID == process_id_ && !is_of_the_system(thread.th32ThreadID) ? 1 : 0;
     }
     ::CloseHandle(snapshot);
     return count;

@@ -76,7 +76,8 @@ public:
     /// How many handles it has open.
     DWORD handles() const;
 
-    /// How many threads it has.
+    /// How many threads it has of its own. Not those that the system has put there: on Windows a young process has some
+    /// of its loader, which go after a while.
     std::size_t threads() const;
 
 protected:
