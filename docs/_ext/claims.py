@@ -158,12 +158,15 @@ def error_rows(doctree):
 
 
 def card_items(doctree, name):
-    """The sections of a card and its terms."""
+    """The sections of a card, its arguments and its terms."""
     for section in doctree.findall(nodes.section):
         title = text_of(section.next_node(nodes.title))
         paragraphs = [child for child in section.children if isinstance(child, nodes.paragraph)]
         spoken = [paragraph for paragraph in paragraphs if SAID_OF_TESTS.search(text_of(paragraph))]
         yield f"card/{name}/{slug(title)}", f"{name}: {title}", section, (spoken or paragraphs or [None])[-1]
+    for field in doctree.findall(nodes.field):
+        if "card" not in field.parent.get("classes", ()) and field[1].children:
+            yield f"card/{name}/{slug(text_of(field[0]))}", f"{name}: {text_of(field[0])}", field[1][-1], field[1][-1]
     for item in doctree.findall(nodes.definition_list_item):
         term = text_of(item[0])
         yield f"card/{name}/{slug(term)}", f"{name}: {term}", item[0], item[0]
@@ -193,6 +196,8 @@ def own_text(place, target):
     if place.startswith("error/"):
         return text_of(target.parent)
     if isinstance(target, nodes.term):
+        return text_of(target.parent)
+    if isinstance(target.parent, nodes.field_body):
         return text_of(target.parent)
     if place.startswith("card/"):
         return " ".join(text_of(child) for child in target.children if isinstance(child, nodes.paragraph))
