@@ -283,6 +283,28 @@ TEST_CASE("whether AcceptEx takes less room for an address than it documents") {
                    outcome);
 }
 
+TEST_CASE("whether AcceptEx refuses sockets that it cannot use") {
+    const iocp::address any{"127.0.0.1", 0};
+    const auto outcome = [](acceptor& acceptor) {
+        const int code = acceptor.submit(room_for_ipv4);
+        return acceptor.in_flight ? std::string{"pending"} : "refused with " + std::to_string(code);
+    };
+    acceptor acceptor;
+    SUBCASE("a listener that does not listen") {
+        acceptor.listener = iocp::overlapped_socket(AF_INET);
+        REQUIRE(::bind(acceptor.listener.get(), any.get(), any.length()) == 0);
+        iocp::associate(acceptor.listener.get(), acceptor.port, 0);
+        probe::compare({"probe/accept-on-a-socket-that-does-not-listen", "AcceptEx on a socket that does not listen is",
+                        "pending", ""},
+                       outcome(acceptor));
+    }
+    SUBCASE("an accept socket that is bound") {
+        REQUIRE(::bind(acceptor.accepted.get(), any.get(), any.length()) == 0);
+        probe::compare({"probe/accept-into-a-bound-socket", "AcceptEx into a socket that is bound is", "pending", ""},
+                       outcome(acceptor));
+    }
+}
+
 TEST_CASE("how an accept ends whose client has reset before it") {
     const auto outcome = [](DWORD first_data) {
         acceptor acceptor;
