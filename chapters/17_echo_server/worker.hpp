@@ -73,12 +73,13 @@ public:
     // in the next round; `first`: in this one, right now.
     static void ready(operation& one, const iocp::unique_handle& port,
                       bool first = false) noexcept {
-        if (here_ == nullptr) {
-            post(one, port);
+        const bool keeps =
+            here_ != nullptr &&
+            (first || (!here_->full_ && here_->ready_.size() < here_->most_));
+        if (!keeps) {
+            post(one, port); // behind all that waits at the port: any worker may take it
         } else if (first) {
             here_->round_.put_first(one);
-        } else if (here_->full_ || here_->ready_.size() >= here_->most_) {
-            post(one, port); // behind all that waits at the port: any worker may take it
         } else {
             here_->ready_.put_last(one);
         }
