@@ -35,6 +35,8 @@ private:
             return; // no answer: the block goes back to the connection
         }
         if (word == "wait") {
+            std::printf("waiting\n");
+            std::fflush(stdout);
             constexpr DWORD long_ms = 60'000;
             ::WSAWaitForMultipleEvents(1, &go, TRUE, long_ms, FALSE);
         } else if (word == "go") {
@@ -49,12 +51,18 @@ private:
             finish();
         }
     }
-    void on_end() noexcept override { finish(); }
+    void on_end() noexcept override {
+        std::printf("told of an end\n");
+        std::fflush(stdout);
+        finish();
+    }
 };
 
 using shouting = server<shout>;
 template <class Server>
-concept has_deadlines = requires(Server& s) { s.post_tick(); };
+concept has_deadlines = requires(Server& s) {
+    s.post_tick();
+};
 
 template <class Server>
 void serve(Server& s, unsigned workers, const iocp::stop_signal& stop) {

@@ -38,6 +38,23 @@ TEST_CASE("a policy may say the last word and the client gets all of it") {
     check_stops(running);
 }
 
+TEST_CASE("a policy is told of the end of a stream and not of a connection that failed") {
+    server running;
+    client one(running.where());
+    CHECK(one.exchange("hello") == "HELLO");
+    // Time for the next receive to be in flight: a reset that comes before it is an end under Wine.
+    REQUIRE(one.hears_nothing_for(quiet));
+    one.reset();
+    client last(running.where());
+    last.shutdown_send();
+    last.receive_until_end();
+    check_stops(running);
+    std::string out = running.out();
+    std::erase(out, '\r');
+    CHECK(out.find("told of an end\n") != std::string::npos);
+    CHECK(out.find("told of an end\n") == out.rfind("told of an end\n"));
+}
+
 TEST_CASE("a handler that does not return holds up nobody else while three workers are free") {
     server running({L"--workers", L"4"});
     client held(running.where());
@@ -48,6 +65,7 @@ TEST_CASE("a handler that does not return holds up nobody else while three worke
         REQUIRE(others.back().exchange("hello") == "HELLO");
     }
     held.send_all("wait");
+    REQUIRE(running.line_beginning("waiting").has_value()); // and its worker has taken nobody else meanwhile
     for (int round = 0; round < 5; ++round) {
         for (client& one : others) {
             REQUIRE(one.exchange("me") == "ME");

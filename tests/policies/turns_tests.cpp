@@ -59,8 +59,9 @@ public:
         require_same(clients_.back().exchange("hello"), "hello");
         return clients_.back();
     }
-    void hold() {
-        connect().send_all("hold");
+    void hold() { hold(connect()); }
+    void hold(client& one) {
+        one.send_all("hold");
         held_.take();
         asides_ = asides_ == 0 ? count() : asides_;
     }
@@ -73,6 +74,9 @@ public:
         for (const std::size_t i : busy) {
             require_same(clients_[i].receive_exactly(bytes_each), std::string(bytes_each, 'x'));
         }
+        return end();
+    }
+    turns end() {
         server_.press_ctrl_c();
         const std::optional<std::string> line = server_.line_beginning("turns:");
         REQUIRE(line.has_value());
@@ -82,8 +86,18 @@ public:
             all.push_back(one);
         }
         check_ends(server_);
+        check_nothing_in_flight(server_);
         REQUIRE(all.size() > asides_);
         return {all.begin() + static_cast<std::ptrdiff_t>(asides_), all.end()};
+    }
+
+    // Ctrl+C while handlers are held: they go on when the workers have been told to end.
+    void end_while_held(long count) {
+        server_.press_ctrl_c();
+        REQUIRE(server_.line_beginning("turns:").has_value());
+        go_on(count);
+        check_ends(server_);
+        check_nothing_in_flight(server_);
     }
 
     void reserve(std::size_t count) { clients_.reserve(count); }
@@ -277,4 +291,58 @@ TEST_CASE("no more than 64 wait behind a slow handler" * doctest::skip(CHAPTER <
 TEST_CASE("with the tricks taken away nobody waits behind a slow handler" * doctest::skip(CHAPTER < 17)) {
     CHECK(behind_a_slow_handler(most_behind, most_behind, true) == 0);
     CHECK(behind_a_slow_handler(200, 200, true) == 0);
+}
+
+TEST_CASE("whoever has had a turn comes after those who wait at the port and before those who come later" *
+          doctest::skip(CHAPTER < 14)) {
+    held_server running(1);
+    running.reserve(20);
+    const auto numbers = connect_many(running, 4);
+    client& again = running.at(numbers[0]);
+    client& neighbour = running.at(numbers[1]);
+    client& waiting = running.at(numbers[2]);
+    client& later = running.at(numbers[3]);
+    const auto has_arrived = [](client& one) { REQUIRE(one.hears_nothing_for(quiet)); }; // a handler is held
+    running.hold();
+    again.send_all("1");
+    has_arrived(again);
+    neighbour.send_all("hold");
+    has_arrived(neighbour);
+    running.go_on();
+    running.wait_until_held();
+    require_same(again.receive_exactly(1), "1"); // it has had its turn in this round
+    again.send_all("2");
+    has_arrived(again);
+    waiting.send_all("hold");
+    has_arrived(waiting);
+    running.go_on();
+    running.wait_until_held();
+    later.send_all("3");
+    has_arrived(later);
+    running.go_on();
+    require_same(again.receive_exactly(1), "2");
+    require_same(later.receive_exactly(1), "3");
+    const turns all = running.end();
+    const auto number = [&](std::size_t i) { return static_cast<unsigned>(numbers[i]); };
+    CHECK(turns(all.begin() + 1, all.end()) == turns{number(0), number(1), number(2), number(0), number(3)});
+}
+
+TEST_CASE("a worker that ends leaves what is ready at the port" * doctest::skip(CHAPTER < 14)) {
+    held_server running(1);
+    running.reserve(40);
+    const auto busy = connect_many(running, 20);
+    running.hold();
+    send_to(running, busy);
+    running.end_while_held(1);
+}
+
+TEST_CASE("each of four workers ends when one batch takes all that tells them to" * doctest::skip(CHAPTER < 15)) {
+    constexpr unsigned workers = 4;
+    held_server running(workers);
+    running.reserve(100);
+    connect_many(running, 40);
+    for (unsigned i = 0; i < workers; ++i) {
+        running.hold();
+    }
+    running.end_while_held(workers);
 }
