@@ -4,6 +4,8 @@
 //   hold      until the test says go
 //   stay      until the test says leave
 //   until N   until N packets wait at the port
+//
+// and one client can have another one reset: mark, reset.
 
 #include "server.hpp"
 
@@ -50,6 +52,9 @@ constexpr std::size_t most_turns = 100'000;
 std::atomic<std::size_t> turns{0};
 unsigned short log_of_turns[most_turns];
 
+class writing_echo;
+std::atomic<writing_echo*> marked{nullptr}; // by its client, which lets another one reset it
+
 class writing_echo final : public connection {
 public:
     using connection::connection;
@@ -66,6 +71,10 @@ private:
         } else if (word.starts_with("until ")) {
             ::ReleaseSemaphore(held, 1, nullptr);
             wait_for_packets(std::stol(std::string{word.substr(6)}));
+        } else if (word == "mark") {
+            marked = this;
+        } else if (word == "reset") {
+            marked.load()->abort();
         }
         send(data);
     }

@@ -346,3 +346,29 @@ TEST_CASE("each of four workers ends when one batch takes all that tells them to
     }
     running.end_while_held(workers);
 }
+
+TEST_CASE("a client that is reset while it waits for its turn is gone when its turn comes" *
+          doctest::skip(CHAPTER < 14)) {
+    held_server running(1);
+    running.reserve(20);
+    const auto numbers = connect_many(running, 3);
+    client& one = running.at(numbers[0]);
+    client& neighbour = running.at(numbers[1]);
+    client& other = running.at(numbers[2]);
+    running.hold();
+    one.send_all("mark");
+    REQUIRE(one.hears_nothing_for(quiet)); // a handler is held
+    neighbour.send_all("hold");
+    REQUIRE(neighbour.hears_nothing_for(quiet));
+    running.go_on();
+    running.wait_until_held();
+    require_same(one.receive_exactly(4), "mark"); // now it stands in the ready queue
+    other.send_all("reset");
+    REQUIRE(other.hears_nothing_for(quiet));
+    running.go_on();
+    check_cut_off(one);
+    require_same(other.receive_exactly(5), "reset");
+    require_same(neighbour.receive_exactly(4), "hold");
+    require_same(neighbour.exchange("still here"), "still here");
+    running.end();
+}
