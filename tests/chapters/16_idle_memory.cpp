@@ -3,6 +3,7 @@
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
 #include "tests/support/needs.hpp"
+#include "tests/support/pattern.hpp"
 #include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
@@ -37,4 +38,18 @@ TEST_CASE("Ctrl+C while clients connect and reset ends with nothing in flight" *
     }
     check_ends(running);
     check_nothing_in_flight(running);
+}
+
+TEST_CASE("the room that large messages have needed is given back" * needs("bounded-memory")) {
+    server running;
+    check_serves(running);
+    const std::size_t before = running.memory();
+    const std::string large = pattern(1U << 20);
+    for (int i = 0; i < 16; ++i) {
+        client one(running.where());
+        check_same(one.exchange(large), large);
+    }
+    // A few blocks of 68 KiB are kept for whoever comes next, however many MiB have passed.
+    check_growth(running.memory(), before, 2U << 20, "its bytes of memory");
+    check_stops(running);
 }

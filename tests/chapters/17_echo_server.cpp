@@ -110,6 +110,20 @@ TEST_CASE("with one worker busy clients do not starve a quiet one" * needs("work
     }
 }
 
+TEST_CASE("the room that large messages have needed is given back" * needs("bounded-memory")) {
+    server running;
+    check_serves(running);
+    const std::size_t before = running.memory();
+    const std::string large = pattern(1U << 20);
+    for (int i = 0; i < 16; ++i) {
+        client one(running.where());
+        check_same(one.exchange(large), large);
+    }
+    // A few blocks of 68 KiB are kept for whoever comes next, however many MiB have passed.
+    check_growth(running.memory(), before, 2U << 20, "its bytes of memory");
+    check_stops(running);
+}
+
 TEST_SUITE_BEGIN("long");
 
 TEST_CASE("with each trick taken away every kind of client is served" * needs("switches")) {
