@@ -37,7 +37,10 @@ namespace {
 // [listen]
 iocp::unique_socket open_listener(const iocp::address& where, const settings& how) {
     iocp::unique_socket listener = iocp::overlapped_socket(where.family());
-    if (how.dual_stack && where.family() == AF_INET6) {
+    if (how.dual_stack) {
+        if (where.family() != AF_INET6) {
+            iocp::fail(WSAEAFNOSUPPORT, "--dual-stack", where.text());
+        }
         const DWORD no = 0; // before bind: takes clients of both families
         if (::setsockopt(listener.get(), IPPROTO_IPV6, IPV6_V6ONLY,
                          reinterpret_cast<const char*>(&no), sizeof no) == SOCKET_ERROR) {

@@ -47,6 +47,12 @@ TEST_CASE("a dual-stack listener takes IPv6 clients and IPv4 clients" * needs("d
     check_stops(running);
 }
 
+TEST_CASE("an IPv4 address cannot be dual-stack and the start fails and says so" * needs("dual-stack,host")) {
+    const finished_program run = run_to_end({L"--port", L"0", L"--host", L"127.0.0.1", L"--dual-stack"});
+    CHECK(run.status == 1);
+    CHECK_MESSAGE(run.err.starts_with("--dual-stack 127.0.0.1:0: 10047 "), run.err);
+}
+
 TEST_CASE("without being asked for it an IPv6 listener takes no IPv4 clients" * needs("host")) {
     server running({L"--host", L"::"});
     const endpoint four{"127.0.0.1", running.where().port};
@@ -100,6 +106,17 @@ TEST_CASE("clients that wait past the limit fit into the backlog" * needs("limit
     for (std::size_t i = 0; i < waiting.size(); ++i) {
         require_same(waiting[i].receive_exactly(16), pattern(16, i));
         waiting[i].close();
+    }
+    check_stops(running);
+}
+
+TEST_CASE("at the limit of one sixty clients one after the other do not wait for the clock" * needs("limits")) {
+    server running({L"--max-connections", L"1"});
+    const deadline until; // the clock tries once a second: sixty clients would be three times as long
+    for (int i = 0; i < 60; ++i) {
+        client one(running.where());
+        require_same(one.exchange("hello"), "hello");
+        REQUIRE_MESSAGE(!until.passed(), "after ", i + 1, " clients: each of them waited for the clock");
     }
     check_stops(running);
 }

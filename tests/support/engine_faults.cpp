@@ -3,11 +3,13 @@
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
 #include "tests/support/faulty_server.hpp"
+#include "tests/support/pattern.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 using namespace support;
 
@@ -95,11 +97,38 @@ TEST_CASE("a lack of memory for a client costs that client" * doctest::skip(!cha
     check_stops(running);
 }
 
+TEST_CASE("who is connected is served without a single allocation" * doctest::skip(!chapter.engine) * needs_faults()) {
+    faulty_server running("new:1:1-@", {L"--workers", L"4"});
+    std::vector<client> connected;
+    for (int i = 0; i < 20; ++i) {
+        connected.emplace_back(running.where());
+        require_same(connected.back().exchange("hello"), "hello");
+    }
+    running.switch_on();
+    const std::string large = pattern(300'000);
+    for (client& one : connected) {
+        require_same(one.exchange("still here"), "still here");
+        require_same(one.exchange(large), large);
+        one.shutdown_send();
+        check_orderly(one.receive_until_end());
+    }
+    running.switch_off();
+    CHECK_MESSAGE(running.faults() == 0, running.faults(), " allocations");
+    check_serves(running);
+    check_stops(running);
+}
+
 TEST_CASE("with fewer threads than were asked for the server serves" * doctest::skip(!chapter.engine) *
           needs_faults()) {
     faulty_server running("thread:11:3-4", {L"--workers", L"4"});
     check_serves(running);
     check_stops(running);
+}
+
+TEST_CASE("without a single thread the start fails and says so" * doctest::skip(!chapter.engine) * needs_faults()) {
+    const finished_program run = run_to_end_with_faults("thread:11:1-", {L"--port", L"0", L"--workers", L"4"});
+    CHECK(run.status == 1);
+    CHECK_MESSAGE(run.err.starts_with("std::thread: "), run.err);
 }
 
 TEST_SUITE_END();
