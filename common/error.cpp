@@ -28,6 +28,8 @@ constexpr known_text texts_missing_under_wine[] = {
     {WSAEINPROGRESS, "a blocking call is in progress"},
     {WSAEMFILE, "too many open sockets"},
     {WSAEMSGSIZE, "message longer than the buffer"},
+    {WSAEISCONN, "connected already"},
+    {WSAENETDOWN, "the network has failed"},
     {WSAENETRESET, "keep-alive found the connection gone"},
     {WSAENETUNREACH, "network unreachable"},
     {WSAENOBUFS, "no buffer space"},

@@ -1,4 +1,6 @@
-"""errors: docs/errors.csv as a table, each code with the system's text as tests/docs/error_texts has recorded it."""
+"""errors: docs/errors.csv as a table, each code with the system's text as tests/docs/error_texts has recorded it, and with
+links to the cards that name it, to its rules, chapters and wrong programs. And the check that each code which a page gives
+by its number stands in the table."""
 
 import csv
 import re
@@ -15,6 +17,50 @@ import sources
 log = logging.getLogger(__name__)
 
 CODES, TEXTS = "docs/errors.csv", "docs/recorded/errors.txt"
+NAME = r"(?P<name>(?:WSA|ERROR_|WAIT_)[A-Z0-9_]+)"
+# The forms in which a page gives a code with its name.
+NAMED = [re.compile(rf"\b{NAME}(?:``)?\s+\((?P<code>\d+)\)"), re.compile(rf"\b(?P<code>\d+)\s+\((?:``)?{NAME}")]
+# And by its number alone: the numbers of Winsock have no other meaning; of the others these forms are looked at.
+WINSOCK = r"(?P<code>10(?:00[4-9]|0[1-9]\d|10\d|11[0-2])|110(?:0[1-9]|[12]\d|3[01]))"
+BARE = [re.compile(rf"(?<![\w/.,:#=-]){WINSOCK}(?![\w/:=-]|[.,]\d)"),
+        re.compile(r"\b(?:fail\w*|end\w*|comes?(?: back)?|packets?|answers?|refused) with ``?(?P<code>\d{2,4})\b(?!\s+\w+s\b|[.,]\d)"),
+        re.compile(r"\b[Cc]odes? (?P<code>\d{2,4})\b(?![.,]\d)"),
+        re.compile(r"\b(?P<code>\d{2,4}) (?:in the packet|from the port)\b")]
+QUIET = re.compile(r"`[^`<]*<[^>]*>`__?|https?://\S+")
+
+
+def table(root=sources.ROOT):
+    with open(root / CODES, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def other_names(row):
+    """A second name of the same number, which stands in the last column."""
+    return [match["name"] for match in re.finditer(rf"{NAME} is the same number", row["do"])]
+
+
+def card_names():
+    return sorted((path.stem for path in (sources.ROOT / "docs/calls").glob("*.rst") if path.stem != "index"), key=len, reverse=True)
+
+
+def linked(text, names, small):
+    """The text with each name of a card as a link; names in small letters, which are words as well, only where asked for."""
+    names = [name for name in names if small or not name.islower()]
+    pattern = "|".join(map(re.escape, names))
+    parts = re.split(r"(``.*?``)", text)
+    return "".join(part if part.startswith("``") else
+                   re.sub(rf"(?<![\w`])({pattern})(?!\w|\(| calls?\b)", r":call:`\1`", part) for part in parts)
+
+
+def naming_cards(names):
+    """From a code to the cards that give it with its name."""
+    found = {}
+    for name in names:
+        text = (sources.ROOT / f"docs/calls/{name}.rst").read_text(encoding="utf-8")
+        for pattern in NAMED:
+            for match in pattern.finditer(text):
+                found.setdefault(match["code"], set()).add(name)
+    return found
 
 
 class Errors(SphinxDirective):
@@ -27,8 +73,7 @@ class Errors(SphinxDirective):
         for line in (sources.ROOT / TEXTS).read_text(encoding="utf-8").splitlines():
             code, _, text = line.partition(" ")
             texts[code] = text
-        with open(sources.ROOT / CODES, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = table()
         seen = set()
         for row in rows:
             if row["code"] not in texts:
@@ -36,16 +81,42 @@ class Errors(SphinxDirective):
             if row["code"] in seen:
                 raise self.error(f"errors: {CODES} has {row['code']} twice")
             seen.add(row["code"])
+        names = card_names()
+        for name in names:
+            self.env.note_dependency(str(sources.ROOT / f"docs/calls/{name}.rst"))
+        naming = naming_cards(names)
         lines = ["By number", "~" * 9, ""] + self.table(["Code", "What it means, and where we meet it", "What to do"],
-                                                        [30, 40, 30], [
-            [f".. index:: {row['name']}, {row['code']} ({row['name']})\n\n**{row['code']}** ``{row['name']}``\n\n*{texts[row['code']]}*",
-             f"{row['meaning']}\n\nWhere: {row['where']}.", row["do"]] for row in rows])
+                                                        [27, 45, 28], [self.cells(row, texts, names, naming) for row in rows])
+        by_name = sorted((name, row["code"]) for row in rows for name in [row["name"], *other_names(row)])
         lines += ["", "By name", "~" * 7, ""] + self.table(["Name", "Code"], [80, 20], [
-            [f"``{row['name']}``", row["code"]] for row in sorted(rows, key=lambda row: row["name"])])
+            [f"``{name}``", f":error:`{code}`"] for name, code in by_name])
         holder = nodes.section()
         holder.document = self.state.document
         nested_parse_with_titles(self.state, StringList(lines, CODES), holder)
         return holder.children
+
+    def cells(self, row, texts, names, naming):
+        code, all_names = row["code"], [row["name"], *other_names(row)]
+        index = ", ".join([*all_names, f"{code} ({row['name']})"])
+        anchors = " ".join([code, *(name.lower() for name in all_names)])
+        where = linked(row["where"], names, small=True)
+        meaning = [linked(row["meaning"], names, small=False), "", f"Where: {where}."]
+        cards = sorted((name for name in naming.get(code, ()) if f":call:`{name}`" not in where), key=str.lower)
+        if cards:
+            meaning += ["", "Also on the cards of " + ", ".join(f":call:`{name}`" for name in cards) + "."]
+        see = [self.link(word) for word in row["see"].split()]
+        if see:
+            meaning += ["", "See: " + "; ".join(see) + "."]
+        return [f".. index:: {index}\n\n:anchors:`{anchors}`\\ **{code}** ``{row['name']}``\n\n*{texts[code]}*",
+                "\n".join(meaning), linked(row["do"], names, small=False)]
+
+    def link(self, word):
+        kind, _, what = word.partition(":")
+        if kind == "chapter":
+            return f":ref:`chapter {what} <chapter{what}>`"
+        if kind not in ("rule", "break"):
+            raise self.error(f"errors: {CODES}: '{word}' is none of rule:, chapter:, break:")
+        return f":rule:`{what}`" if kind == "rule" else f":pitfall:`{what}`"
 
     @staticmethod
     def table(titles, widths, body):
@@ -58,20 +129,18 @@ class Errors(SphinxDirective):
         return lines
 
 
-NAME = r"(?P<name>(?:WSA|ERROR_|WAIT_)[A-Z0-9_]+)"
-IN_TEXT = [re.compile(rf"\b{NAME}(?:``)?\s+\((?P<code>\d+)\)"), re.compile(rf"\b(?P<code>\d+)\s+\((?:``)?{NAME}")]
-
-
 def check_all(app, env):
-    """Each code that a page gives with its number stands in the table, under that name."""
-    with open(sources.ROOT / CODES, encoding="utf-8", newline="") as file:
-        names = {row["code"]: re.findall(NAME, f"{row['name']} {row['do']}") for row in csv.DictReader(file)}
+    """Each code that a page gives with its number stands in the table, and under that name."""
+    names = {row["code"]: [row["name"], *other_names(row)] for row in table()}
     for page in sorted(env.found_docs):
         text = Path(env.doc2path(page)).read_text(encoding="utf-8")
-        for match in (match for pattern in IN_TEXT for match in pattern.finditer(text)):
+        for match in (match for pattern in NAMED for match in pattern.finditer(text)):
             code, name = match["code"], match["name"]
             if name not in names.get(code, ()):
                 log.warning("%s has no row for %s, %s", CODES, code, name, location=page)
+        quiet = QUIET.sub(" ", text)
+        for code in sorted({match["code"] for pattern in BARE for match in pattern.finditer(quiet)} - set(names)):
+            log.warning("%s has no row for %s", CODES, code, location=page)
 
 
 def setup(app):
