@@ -1,6 +1,8 @@
 """call, as a directive: the head of a card. call, as a role: a link to one. And the check that each name has a card,
 and that each card names the chapters that use it."""
 
+import re
+
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx import addnodes
@@ -10,6 +12,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 import sources
 
 log = logging.getLogger(__name__)
+VERSION = r"Windows (2000|XP|Vista|7|8|8\.1|10|11)( SP\d| \d{4}| \dH\d)?(;|$)"
 
 
 def names(argument):
@@ -21,21 +24,23 @@ class Card(SphinxDirective):
 
     required_arguments = 1
     option_spec = {option: directives.unchanged_required
-                   for option in ("header", "library", "kind", "microsoft", "link")}
+                   for option in ("header", "library", "since", "kind", "microsoft", "link")}
     option_spec |= {"chapters": names, "common": names}
 
     def run(self):
         name = self.arguments[0]
         if self.env.docname != f"calls/{name}":
             raise self.error(f"call: the card of {name} belongs into docs/calls/{name}.rst")
-        for option in ("header", "microsoft", "link"):
+        self.env.metadata[self.env.docname]["card"] = self.options.get("kind", "function")
+        for option in ("header", "since", "microsoft", "link"):
             if option not in self.options:
                 raise self.error(f"call: {name} needs :{option}:")
+        if not re.match(VERSION, self.options["since"]):
+            raise self.error(f"call: {name}: :since: is to begin with a version, as in 'Windows Vista' or 'Windows 10 1709'")
         link = self.options["link"]
         if not link.startswith("https://learn.microsoft.com/") or link.startswith("https://learn.microsoft.com/en-us/"):
             raise self.error(f"call: {name}: :link: is to begin with https://learn.microsoft.com/, without a language")
         self.compare(name)
-        self.env.metadata[self.env.docname]["card"] = self.options.get("kind", "function")
         entry = f"{name} ({self.options.get('kind', 'function')})"
         index = addnodes.index(entries=[("single", entry, f"card-{name}", "", None)])
         return [index, nodes.target("", "", ids=[f"card-{name}"]), self.table(name)]
@@ -56,6 +61,7 @@ class Card(SphinxDirective):
         rows = [("Header", [nodes.literal("", self.options["header"])])]
         if "library" in self.options:
             rows.append(("Library", [nodes.literal("", self.options["library"])]))
+        rows.append(("Since", [nodes.Text(self.options["since"])]))
         used = []
         for number in self.options.get("chapters", []):
             if number in known:

@@ -23,9 +23,9 @@ NAMED = [re.compile(rf"\b{NAME}(?:``)?\s+\((?P<code>\d+)\)"), re.compile(rf"\b(?
 # And by its number alone: the numbers of Winsock have no other meaning; of the others these forms are looked at.
 WINSOCK = r"(?P<code>10(?:00[4-9]|0[1-9]\d|10\d|11[0-2])|110(?:0[1-9]|[12]\d|3[01]))"
 BARE = [re.compile(rf"(?<![\w/.,:#=-]){WINSOCK}(?![\w/:=-]|[.,]\d)"),
-        re.compile(r"\b(?:fail\w*|end\w*|comes?(?: back)?|packets?|answers?|refused) with ``?(?P<code>\d{2,4})\b(?!\s+\w+s\b|[.,]\d)"),
-        re.compile(r"\b[Cc]odes? (?P<code>\d{2,4})\b(?![.,]\d)"),
-        re.compile(r"\b(?P<code>\d{2,4}) (?:in the packet|from the port)\b")]
+        re.compile(r"\b(?:fail\w*|end\w*|comes?(?:\s+back)?|packets?|answers?|refused)\s+with\s+(?:``)?(?P<code>\d{2,4})\b(?!\s+\w+s\b|[.,]\d)"),
+        re.compile(r"\b[Cc]odes?\s+(?P<code>\d{2,4})\b(?![.,]\d)"),
+        re.compile(r"\b(?P<code>\d{2,4})\s+(?:in\s+the\s+packet|from\s+the\s+port)\b")]
 QUIET = re.compile(r"`[^`<]*<[^>]*>`__?|https?://\S+")
 
 
@@ -134,12 +134,14 @@ def check_all(app, env):
     names = {row["code"]: [row["name"], *other_names(row)] for row in table()}
     for page in sorted(env.found_docs):
         text = Path(env.doc2path(page)).read_text(encoding="utf-8")
+        said = set(names)
         for match in (match for pattern in NAMED for match in pattern.finditer(text)):
             code, name = match["code"], match["name"]
             if name not in names.get(code, ()):
                 log.warning("%s has no row for %s, %s", CODES, code, name, location=page)
+                said.add(code)
         quiet = QUIET.sub(" ", text)
-        for code in sorted({match["code"] for pattern in BARE for match in pattern.finditer(quiet)} - set(names)):
+        for code in sorted({match["code"] for pattern in BARE for match in pattern.finditer(quiet)} - said, key=int):
             log.warning("%s has no row for %s", CODES, code, location=page)
 
 
