@@ -5,6 +5,7 @@ import re
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from docutils.statemachine import StringList
 from sphinx import addnodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
@@ -143,6 +144,26 @@ class Cards(SphinxDirective):
         return [placeholder]
 
 
+class FirstMet(SphinxDirective):
+    """.. first-met:: for each chapter the cards of what it uses before any other does"""
+
+    def run(self):
+        first = {}
+        for path in sorted((sources.ROOT / "docs/calls").glob("*.rst"), key=lambda path: path.stem.lower()):
+            chapters, _ = sources.users(path.stem)
+            if chapters and path.stem != "index":
+                first.setdefault(chapters[0], []).append(path.stem)
+        for path in sources.program_files():
+            self.env.note_dependency(str(path))
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 12 88", "", "   * - Chapter", "     - What is new in it"]
+        for number in sources.folders():
+            names = ", ".join(f":call:`{name}`" for name in first.get(number, ()))
+            lines += [f"   * - :ref:`{number} <chapter{number}>`", f"     - {names or 'nothing: the calls of the chapters before it'}"]
+        holder = nodes.Element()
+        self.state.nested_parse(StringList(lines, "first-met"), 0, holder)
+        return holder.children
+
+
 def fill_lists(app, doctree, docname):
     env = app.env
     for placeholder in list(doctree.findall(nodes.bullet_list)):
@@ -162,6 +183,7 @@ def setup(app):
     app.add_config_value("missing_cards", "forbid", "env")
     app.add_directive("call", Card)
     app.add_directive("cards", Cards)
+    app.add_directive("first-met", FirstMet)
     app.add_role("call", Call())
     app.connect("env-check-consistency", check_all)
     app.connect("doctree-resolved", fill_lists)
