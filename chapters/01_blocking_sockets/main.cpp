@@ -50,8 +50,8 @@ SOCKET open_listener(const iocp::server_options& options) {
     }
 
     // Keeps the port for us alone: without it another program may be able to bind it, too,
-    // and take our clients. SO_REUSEADDR, which Unix programs set here, says on Windows that
-    // we are willing to share.
+    // and take our clients. SO_REUSEADDR, which Unix programs set here, says on Windows
+    // that we are willing to share.
     const BOOL yes = TRUE;
     if (::setsockopt(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE,
                      reinterpret_cast<const char*>(&yes), sizeof yes) == SOCKET_ERROR) {
