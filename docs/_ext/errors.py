@@ -16,7 +16,7 @@ import sources
 
 log = logging.getLogger(__name__)
 
-CODES, TEXTS = "docs/errors.csv", "docs/recorded/errors.txt"
+CODES, TEXTS, BEYOND = "docs/errors.csv", "docs/recorded/errors.txt", "docs/beyond/calls.rst"
 NAME = r"(?P<name>(?:WSA|ERROR_|WAIT_)[A-Z0-9_]+)"
 # The forms in which a page gives a code with its name.
 NAMED = [re.compile(rf"\b{NAME}(?:``)?\s+\((?P<code>\d+)\)"), re.compile(rf"\b(?P<code>\d+)\s+\((?:``)?{NAME}")]
@@ -43,13 +43,23 @@ def card_names():
     return sorted((path.stem for path in (sources.ROOT / "docs/calls").glob("*.rst") if path.stem != "index"), key=len, reverse=True)
 
 
-def linked(text, names, small):
+def beyond_names():
+    """What the page on the calls without a card has in the index."""
+    text = (sources.ROOT / BEYOND).read_text(encoding="utf-8")
+    return {name for line in re.findall(r"^\.\. index:: (.*)$", text, re.MULTILINE) for name in line.split(", ")}
+
+
+def linked(text, names, beyond, small):
     """The text with each name of a card as a link; names in small letters, which are words as well, only where asked for."""
-    names = [name for name in names if small or not name.islower()]
-    pattern = "|".join(map(re.escape, names))
+    known = sorted((name for name in {*names, *beyond} if small or not name.islower()), key=len, reverse=True)
+    pattern = "|".join(map(re.escape, known))
+
+    def link(match):
+        return f":ref:`{match[0]} <beyond-calls>`" if match[0] in beyond else f":call:`{match[0]}`"
+
     parts = re.split(r"(``.*?``)", text)
-    return "".join(part if part.startswith("``") else
-                   re.sub(rf"(?<![\w`])({pattern})(?!\w|\(| calls?\b)", r":call:`\1`", part) for part in parts)
+    return "".join(part if part.startswith("``") else re.sub(rf"(?<![\w`])({pattern})(?!\w|\(| calls?\b)", link, part)
+                   for part in parts)
 
 
 def naming_cards(names):
@@ -67,7 +77,7 @@ class Errors(SphinxDirective):
     """.. errors::"""
 
     def run(self):
-        for path in (CODES, TEXTS):
+        for path in (CODES, TEXTS, BEYOND):
             self.env.note_dependency(str(sources.ROOT / path))
         texts = {}
         for line in (sources.ROOT / TEXTS).read_text(encoding="utf-8").splitlines():
@@ -81,12 +91,12 @@ class Errors(SphinxDirective):
             if row["code"] in seen:
                 raise self.error(f"errors: {CODES} has {row['code']} twice")
             seen.add(row["code"])
-        names = card_names()
+        names, beyond = card_names(), beyond_names() - set(card_names())
         for name in names:
             self.env.note_dependency(str(sources.ROOT / f"docs/calls/{name}.rst"))
         naming = naming_cards(names)
         lines = ["By number", "~" * 9, ""] + self.table(["Code", "What it means, and where we meet it", "What to do"],
-                                                        [27, 45, 28], [self.cells(row, texts, names, naming) for row in rows])
+                                                        [27, 45, 28], [self.cells(row, texts, names, beyond, naming) for row in rows])
         by_name = sorted((name, row["code"]) for row in rows for name in [row["name"], *other_names(row)])
         lines += ["", "By name", "~" * 7, ""] + self.table(["Name", "Code"], [80, 20], [
             [f"``{name}``", f":error:`{code}`"] for name, code in by_name])
@@ -95,12 +105,12 @@ class Errors(SphinxDirective):
         nested_parse_with_titles(self.state, StringList(lines, CODES), holder)
         return holder.children
 
-    def cells(self, row, texts, names, naming):
+    def cells(self, row, texts, names, beyond, naming):
         code, all_names = row["code"], [row["name"], *other_names(row)]
         index = ", ".join([*all_names, f"{code} ({row['name']})"])
         anchors = " ".join([code, *(name.lower() for name in all_names)])
-        where = linked(row["where"], names, small=True)
-        meaning = [linked(row["meaning"], names, small=False), "", f"Where: {where}."]
+        where = linked(row["where"], names, beyond, small=True)
+        meaning = [linked(row["meaning"], names, beyond, small=False), "", f"Where: {where}."]
         cards = sorted((name for name in naming.get(code, ()) if f":call:`{name}`" not in where), key=str.lower)
         if cards:
             meaning += ["", "Also on the cards of " + ", ".join(f":call:`{name}`" for name in cards) + "."]
@@ -108,7 +118,7 @@ class Errors(SphinxDirective):
         if see:
             meaning += ["", "See: " + "; ".join(see) + "."]
         return [f".. index:: {index}\n\n:anchors:`{anchors}`\\ **{code}** ``{row['name']}``\n\n*{texts[code]}*",
-                "\n".join(meaning), linked(row["do"], names, small=False)]
+                "\n".join(meaning), linked(row["do"], names, beyond, small=False)]
 
     def link(self, word):
         kind, _, what = word.partition(":")
