@@ -28,8 +28,10 @@ inline unique_handle make_port(DWORD concurrency) {
 
 /// Associates a socket with a port, for as long as the socket is open: the ends of its
 /// operations become packets there.
-/// \param key handed out with each of these packets; not needed where the OVERLAPPED tells
-/// all \throws call_error
+///
+/// \param key handed out with each of these packets; not needed where the OVERLAPPED does
+///
+/// \throws call_error
 inline void associate(SOCKET socket, const unique_handle& port, ULONG_PTR key = 0) {
     if (::CreateIoCompletionPort(reinterpret_cast<HANDLE>(socket), port.get(), key, 0) ==
         nullptr) {

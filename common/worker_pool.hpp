@@ -17,10 +17,13 @@ namespace iocp {
 class worker_pool {
 public:
     /// Starts \p count threads. When the system has fewer to give, those that have started
-    /// do the work. \param port  where the stop packets are posted; must outlive the pool
-    /// \param work  takes packets from the port, and returns when it has taken one without
-    /// an
-    ///              OVERLAPPED. It must let no exception out.
+    /// do the work.
+    ///
+    /// \param port where the stop packets are posted; must outlive the pool
+    ///
+    /// \param work takes packets from the port, and returns when it has taken one without
+    /// an OVERLAPPED; it must let no exception out
+    ///
     /// \throws std::system_error when not one thread has started
     worker_pool(const unique_handle& port, unsigned count,
                 const std::function<void()>& work);

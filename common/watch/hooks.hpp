@@ -18,9 +18,12 @@ struct hooks_state {
 };
 
 /// Replaces the functions of Winsock, of ports, of memory and of the loader in all tables,
-/// from now on and in DLLs that come later. \param near_the_end is called when the program
-/// calls exit, or returns from main, before that \param at_end is called when the program
-/// calls ExitProcess, before that
+/// from now on and in DLLs that come later.
+///
+/// \param near_the_end is called when the program calls exit, or returns from main, before
+/// that
+///
+/// \param at_end is called when the program calls ExitProcess, before that
 void install_hooks(recorder& record, HMODULE own, void (*near_the_end)(), void (*at_end)());
 
 // One part each, in hooks_*.cpp. They fill in what the real functions are.

@@ -23,8 +23,11 @@ namespace iocp::watch {
 class import_table {
 public:
     /// From now on, wherever a table holds this function of this DLL, patch() puts `ours`
-    /// there. \param dll as GetModuleHandleW knows it; one that is not loaded is passed
-    /// over \return the function itself, for ours to call; null when there is none
+    /// there.
+    ///
+    /// \param dll as GetModuleHandleW knows it; one that is not loaded is passed over
+    ///
+    /// \return the function itself, for ours to call; null when there is none
     template <typename Function>
     Function replace(const wchar_t* dll, const char* name, Function ours) {
         return reinterpret_cast<Function>(note(dll, name, reinterpret_cast<void*>(ours)));

@@ -38,8 +38,9 @@ public:
     void flush(std::chrono::milliseconds limit);
 
     /// Writes what is left and ends the files. No other thread needs to be alive any more:
-    /// when the process ends, Windows has ended them all before a DLL is told. \param
-    /// writer_lives false in the last call of DllMain
+    /// when the process ends, Windows has ended them all before a DLL is told.
+    ///
+    /// \param writer_lives false in the last call of DllMain
     void finish(bool writer_lives);
 
     /// How many findings of each certainty were taken.

@@ -7,8 +7,9 @@
 namespace iocp::watch {
 
 /// Begins to watch this process: puts the layers together and replaces the functions. Once,
-/// before the program's own code runs. What it makes stays until the process ends. \param
-/// own the watch's DLL; null when the watch is linked with the program
+/// before the program's own code runs. What it makes stays until the process ends.
+///
+/// \param own the watch's DLL; null when the watch is linked with the program
 void begin_watching(HMODULE own);
 
 /// On a thread that ends.
