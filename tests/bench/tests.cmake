@@ -17,7 +17,7 @@ if(TARGET asio_echo AND Python3_FOUND)
             continue() # only Wine has a server for them
         endif()
         add_test(NAME "bench: ${sentence}" COMMAND "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/test_bench.py" ${class})
-        set_tests_properties("bench: ${sentence}" PROPERTIES LABELS bench-long TIMEOUT 300
+        set_tests_properties("bench: ${sentence}" PROPERTIES LABELS bench-long TIMEOUT 300 COST 80
             SKIP_REGULAR_EXPRESSION "no price is known"
             ENVIRONMENT "BENCH_BIN=${CMAKE_BINARY_DIR}/bin")
     endforeach()
