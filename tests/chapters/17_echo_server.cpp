@@ -220,7 +220,8 @@ TEST_CASE("after a burst of large messages from four thousand clients the memory
     const std::size_t before = running.memory();
     echo_at_once(running.where(), many, 65'536, 240s);
     check_serves(running);
-    // The heap may keep what the connections had; of the large blocks, half a GiB for all of them, no more than a MiB is.
+    // The heap may keep what the connections had; of the large blocks, half a GiB for all of them, no more than a MiB
+    // is.
     check_growth(running.memory(), before, many * 1536 + (1U << 20), "its bytes of memory");
     check_stops(running);
     check_nothing_in_flight(running);
