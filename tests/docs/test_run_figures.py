@@ -315,8 +315,11 @@ class TheBook(unittest.TestCase):
         runs = {path.name: run_trace.read(path.read_text(encoding="utf-8"), path.name)
                 for path in sorted(ROOT.glob("docs/recorded/[01][0-9].trace.jsonl"))}
         self.assertEqual(list(runs), [f"{row['number']}.trace.jsonl" for row in sources.ladder() if row["number"] != "00"])
+        # One client that is alone meets the same in these: whose turn it is and how many packets a look takes does not show.
+        alike = [f"{number}.trace.jsonl" for number in ("13", "14", "15")]
         for name, run in runs.items():
-            self.assertEqual([other for other in runs if not list(recorder.differences(run, runs[other]))], [name])
+            self.assertEqual([other for other in runs if not list(recorder.differences(run, runs[other]))],
+                             alike if name in alike else [name])
 
 
 if __name__ == "__main__":
