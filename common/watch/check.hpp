@@ -26,7 +26,7 @@ inline constexpr check overlapped_reused{"overlapped-reused", certainty::exact};
 inline constexpr check freed_while_lent{"freed-while-lent", certainty::exact};
 inline constexpr check stack_of_ended_thread{"stack-of-ended-thread", certainty::exact};
 inline constexpr check memory_overlap{"memory-overlap", certainty::exact};
-inline constexpr check no_notification{"no-notification", certainty::exact};
+inline constexpr check no_notification{"no-notification", certainty::heuristic};
 inline constexpr check concurrent_send{"concurrent-send", certainty::exact};
 inline constexpr check concurrent_receive{"concurrent-receive", certainty::exact};
 inline constexpr check close_during_call{"close-during-call", certainty::exact};

@@ -48,6 +48,7 @@ void patch_what_has_come() {
     replace_memory_functions_of_runtimes(*state.table);
     replace_exits_of_runtimes(*state.table);
     replace_extension_functions(*state.table);
+    replace_message_waits(*state.table);
     state.table->patch(state.own);
     ::ReleaseSRWLockExclusive(&state.patching);
 }

@@ -52,6 +52,8 @@ void replace_loader_functions(import_table& table);
 void replace_memory_functions_of_runtimes(import_table& table);
 /// exit of the C runtimes that are there.
 void replace_exits_of_runtimes(import_table& table);
+/// Waits of programs with windows.
+void replace_message_waits(import_table& table);
 /// AcceptEx and its like, where a program imports them from mswsock.dll.
 void replace_extension_functions(import_table& table);
 

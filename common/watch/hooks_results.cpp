@@ -10,6 +10,8 @@ namespace {
 struct {
     decltype(&::WSAGetOverlappedResult) WSAGetOverlappedResult;
     decltype(&::GetOverlappedResult) GetOverlappedResult;
+    // Since Windows 8, as GetProcAddress knows it.
+    BOOL(WINAPI* GetOverlappedResultEx)(HANDLE, OVERLAPPED*, DWORD*, DWORD, BOOL);
     decltype(&::CancelIoEx) CancelIoEx;
     decltype(&::CancelIo) CancelIo;
 } real;
@@ -40,6 +42,31 @@ BOOL WINAPI our_GetOverlappedResult(HANDLE handle, OVERLAPPED* overlapped, DWORD
     const kept_error error;
     hooks().record->answered(socket, overlapped, ok != FALSE, ok ? *bytes : 0,
                              ok ? 0 : error.value());
+    return ok;
+}
+
+// Completion routines run inside an alertable wait. They are the program's, so the watch
+// must be awake meanwhile.
+BOOL WINAPI our_GetOverlappedResultEx(HANDLE handle, OVERLAPPED* overlapped, DWORD* bytes,
+                                      DWORD milliseconds, BOOL alertable) {
+    recorder& record = *hooks().record;
+    const SOCKET socket = reinterpret_cast<SOCKET>(handle);
+    bool followed = false;
+    {
+        const unwatched depth;
+        followed = depth.outermost() && record.knows(socket);
+        if (followed) {
+            record.asks(socket, overlapped, milliseconds != 0);
+        }
+    }
+    const BOOL ok =
+        real.GetOverlappedResultEx(handle, overlapped, bytes, milliseconds, alertable);
+    if (followed) {
+        const kept_error error;
+        const unwatched depth;
+        record.answered(socket, overlapped, ok != FALSE, ok ? *bytes : 0,
+                        ok ? 0 : error.value());
+    }
     return ok;
 }
 
@@ -74,6 +101,8 @@ void replace_result_functions(import_table& table) {
     const wchar_t* const kernel = L"kernel32.dll";
     real.GetOverlappedResult =
         table.replace(kernel, "GetOverlappedResult", &our_GetOverlappedResult);
+    real.GetOverlappedResultEx =
+        table.replace(kernel, "GetOverlappedResultEx", &our_GetOverlappedResultEx);
     real.CancelIoEx = table.replace(kernel, "CancelIoEx", &our_CancelIoEx);
     real.CancelIo = table.replace(kernel, "CancelIo", &our_CancelIo);
 }

@@ -58,8 +58,11 @@ int around(const char* name, SOCKET handle, Function function, Arguments... argu
 // [/around]
 
 // Around a call that makes a socket.
+// \param copy of a socket that there was before: WSADuplicateSocketW has filled in what it
+// is made from
 template <typename Function, typename... Arguments>
-SOCKET around_new(const char* name, int family, Function function, Arguments... arguments) {
+SOCKET around_new(const char* name, int family, int type, bool copy, Function function,
+                  Arguments... arguments) {
     const unwatched depth;
     if (!depth.outermost()) {
         return function(arguments...);
@@ -71,7 +74,7 @@ SOCKET around_new(const char* name, int family, Function function, Arguments... 
     if (made == INVALID_SOCKET) {
         record.called(name, began, false, error.value());
     } else {
-        record.made_socket(name, made, family, began);
+        record.made_socket(name, made, family, type, !copy, began);
     }
     return made;
 }
@@ -91,25 +94,27 @@ SOCKET around_accept(const char* name, SOCKET listener, Function function,
     record.leave(entered, made != INVALID_SOCKET, 0,
                  made == INVALID_SOCKET ? error.value() : 0);
     if (made != INVALID_SOCKET) {
-        record.made_socket(name, made, AF_UNSPEC, entered.began);
+        record.made_socket(name, made, AF_UNSPEC, SOCK_STREAM, true, entered.began);
     }
     return made;
 }
 
 SOCKET WSAAPI our_socket(int family, int type, int protocol) {
-    return around_new("socket", family, real.socket, family, type, protocol);
+    return around_new("socket", family, type, false, real.socket, family, type, protocol);
 }
 
 SOCKET WSAAPI our_WSASocketW(int family, int type, int protocol, LPWSAPROTOCOL_INFOW info,
                              GROUP group, DWORD flags) {
-    return around_new("WSASocketW", family, real.WSASocketW, family, type, protocol, info,
-                      group, flags);
+    return around_new("WSASocketW", family, type,
+                      info != nullptr && info->dwProviderReserved != 0, real.WSASocketW,
+                      family, type, protocol, info, group, flags);
 }
 
 SOCKET WSAAPI our_WSASocketA(int family, int type, int protocol, LPWSAPROTOCOL_INFOA info,
                              GROUP group, DWORD flags) {
-    return around_new("WSASocketA", family, real.WSASocketA, family, type, protocol, info,
-                      group, flags);
+    return around_new("WSASocketA", family, type,
+                      info != nullptr && info->dwProviderReserved != 0, real.WSASocketA,
+                      family, type, protocol, info, group, flags);
 }
 
 SOCKET WSAAPI our_accept(SOCKET listener, sockaddr* address, int* length) {

@@ -14,6 +14,13 @@ struct {
     decltype(&::WaitForSingleObjectEx) WaitForSingleObjectEx;
     decltype(&::WaitForMultipleObjects) WaitForMultipleObjects;
     decltype(&::WaitForMultipleObjectsEx) WaitForMultipleObjectsEx;
+    decltype(&::SignalObjectAndWait) SignalObjectAndWait;
+    decltype(&::MsgWaitForMultipleObjects) MsgWaitForMultipleObjects;
+    decltype(&::MsgWaitForMultipleObjectsEx) MsgWaitForMultipleObjectsEx;
+    decltype(&::RegisterWaitForSingleObject) RegisterWaitForSingleObject;
+    decltype(&::SetThreadpoolWait) SetThreadpoolWait;
+    // Since Windows 8, as GetProcAddress knows it.
+    BOOL(WINAPI* SetThreadpoolWaitEx)(PTP_WAIT, HANDLE, PFILETIME, void*);
 } real;
 
 // Which of the events a wait has reported: one, or all.
@@ -26,8 +33,14 @@ std::span<const HANDLE> reported(const HANDLE* events, DWORD count, BOOL all,
     return all ? std::span(events, count) : std::span(events + (result - WAIT_OBJECT_0), 1);
 }
 
-// The watch is awake during the wait itself: completion routines run inside an alertable
-// one, and they are the program's.
+// Those that only look wait for nothing.
+void before_wait(const HANDLE* events, DWORD count, DWORD milliseconds) {
+    const unwatched depth;
+    if (depth.outermost() && milliseconds != 0 && count <= MAXIMUM_WAIT_OBJECTS) {
+        hooks().record->waits_for(std::span(events, count));
+    }
+}
+
 void after_wait(const HANDLE* events, DWORD count, BOOL all, DWORD result) {
     const kept_error error;
     const unwatched depth;
@@ -37,9 +50,23 @@ void after_wait(const HANDLE* events, DWORD count, BOOL all, DWORD result) {
     }
 }
 
+// [around_wait]
+// The watch is awake during the wait itself: completion routines run inside an alertable
+// one, and they are the program's.
+template <typename Function>
+DWORD around_wait(const HANDLE* events, DWORD count, BOOL all, DWORD milliseconds,
+                  Function function) {
+    before_wait(events, count, milliseconds);
+    const DWORD result = function();
+    after_wait(events, count, all, result);
+    return result;
+}
+// [/around_wait]
+
 DWORD WSAAPI our_WSAWaitForMultipleEvents(DWORD count, const WSAEVENT* events, BOOL all,
                                           DWORD milliseconds, BOOL alertable) {
     recorder& record = *hooks().record;
+    before_wait(events, count, milliseconds);
     const std::uint64_t began = record.now();
     const DWORD result =
         real.WSAWaitForMultipleEvents(count, events, all, milliseconds, alertable);
@@ -59,30 +86,72 @@ DWORD WSAAPI our_WSAWaitForMultipleEvents(DWORD count, const WSAEVENT* events, B
 }
 
 DWORD WINAPI our_WaitForSingleObject(HANDLE event, DWORD milliseconds) {
-    const DWORD result = real.WaitForSingleObject(event, milliseconds);
-    after_wait(&event, 1, FALSE, result);
-    return result;
+    return around_wait(&event, 1, FALSE, milliseconds,
+                       [&] { return real.WaitForSingleObject(event, milliseconds); });
 }
 
 DWORD WINAPI our_WaitForSingleObjectEx(HANDLE event, DWORD milliseconds, BOOL alertable) {
-    const DWORD result = real.WaitForSingleObjectEx(event, milliseconds, alertable);
-    after_wait(&event, 1, FALSE, result);
-    return result;
+    return around_wait(&event, 1, FALSE, milliseconds, [&] {
+        return real.WaitForSingleObjectEx(event, milliseconds, alertable);
+    });
 }
 
 DWORD WINAPI our_WaitForMultipleObjects(DWORD count, const HANDLE* events, BOOL all,
                                         DWORD milliseconds) {
-    const DWORD result = real.WaitForMultipleObjects(count, events, all, milliseconds);
-    after_wait(events, count, all, result);
-    return result;
+    return around_wait(events, count, all, milliseconds, [&] {
+        return real.WaitForMultipleObjects(count, events, all, milliseconds);
+    });
 }
 
 DWORD WINAPI our_WaitForMultipleObjectsEx(DWORD count, const HANDLE* events, BOOL all,
                                           DWORD milliseconds, BOOL alertable) {
-    const DWORD result =
-        real.WaitForMultipleObjectsEx(count, events, all, milliseconds, alertable);
-    after_wait(events, count, all, result);
-    return result;
+    return around_wait(events, count, all, milliseconds, [&] {
+        return real.WaitForMultipleObjectsEx(count, events, all, milliseconds, alertable);
+    });
+}
+
+DWORD WINAPI our_SignalObjectAndWait(HANDLE signal, HANDLE event, DWORD milliseconds,
+                                     BOOL alertable) {
+    return around_wait(&event, 1, FALSE, milliseconds, [&] {
+        return real.SignalObjectAndWait(signal, event, milliseconds, alertable);
+    });
+}
+
+DWORD WINAPI our_MsgWaitForMultipleObjects(DWORD count, const HANDLE* events, BOOL all,
+                                           DWORD milliseconds, DWORD input) {
+    return around_wait(events, count, all, milliseconds, [&] {
+        return real.MsgWaitForMultipleObjects(count, events, all, milliseconds, input);
+    });
+}
+
+DWORD WINAPI our_MsgWaitForMultipleObjectsEx(DWORD count, const HANDLE* events,
+                                             DWORD milliseconds, DWORD input, DWORD flags) {
+    return around_wait(events, count, (flags & MWMO_WAITALL) != 0 ? TRUE : FALSE,
+                       milliseconds, [&] {
+                           return real.MsgWaitForMultipleObjectsEx(
+                               count, events, milliseconds, input, flags);
+                       });
+}
+
+// Waits of the thread pool. Their ends come to functions of the program, which the watch
+// does not see; but the OVERLAPPED says that the operation has ended.
+BOOL WINAPI our_RegisterWaitForSingleObject(HANDLE* wait, HANDLE event,
+                                            WAITORTIMERCALLBACK function, void* context,
+                                            ULONG milliseconds, ULONG flags) {
+    before_wait(&event, 1, milliseconds);
+    return real.RegisterWaitForSingleObject(wait, event, function, context, milliseconds,
+                                            flags);
+}
+
+void WINAPI our_SetThreadpoolWait(PTP_WAIT wait, HANDLE event, PFILETIME until) {
+    before_wait(&event, event == nullptr ? 0 : 1, INFINITE); // null: it ends waiting
+    real.SetThreadpoolWait(wait, event, until);
+}
+
+BOOL WINAPI our_SetThreadpoolWaitEx(PTP_WAIT wait, HANDLE event, PFILETIME until,
+                                    void* reserved) {
+    before_wait(&event, event == nullptr ? 0 : 1, INFINITE);
+    return real.SetThreadpoolWaitEx(wait, event, until, reserved);
 }
 
 } // namespace
@@ -99,6 +168,25 @@ void replace_wait_functions(import_table& table) {
         table.replace(kernel, "WaitForMultipleObjects", &our_WaitForMultipleObjects);
     real.WaitForMultipleObjectsEx =
         table.replace(kernel, "WaitForMultipleObjectsEx", &our_WaitForMultipleObjectsEx);
+    real.SignalObjectAndWait =
+        table.replace(kernel, "SignalObjectAndWait", &our_SignalObjectAndWait);
+    real.RegisterWaitForSingleObject = table.replace(kernel, "RegisterWaitForSingleObject",
+                                                     &our_RegisterWaitForSingleObject);
+    real.SetThreadpoolWait =
+        table.replace(kernel, "SetThreadpoolWait", &our_SetThreadpoolWait);
+    real.SetThreadpoolWaitEx =
+        table.replace(kernel, "SetThreadpoolWaitEx", &our_SetThreadpoolWaitEx);
+    replace_message_waits(table);
+}
+
+void replace_message_waits(import_table& table) {
+    if (real.MsgWaitForMultipleObjects == nullptr) { // not yet, or not loaded then
+        const wchar_t* const user = L"user32.dll";
+        real.MsgWaitForMultipleObjects = table.replace(user, "MsgWaitForMultipleObjects",
+                                                       &our_MsgWaitForMultipleObjects);
+        real.MsgWaitForMultipleObjectsEx = table.replace(
+            user, "MsgWaitForMultipleObjectsEx", &our_MsgWaitForMultipleObjectsEx);
+    }
 }
 
 } // namespace iocp::watch

@@ -182,12 +182,21 @@ void recorder::thread_ends() {
     if (found == world_.threads.end() || ended_) {
         return;
     }
-    take_back_all_signalled();
+    std::vector<const operation*> its =
+        world_.touching(found->second.stack_low, found->second.stack_high);
+    for (const auto& [number, one] : world_.operations) {
+        if (one.thread == found->second.number && one.told != told_by::port) {
+            its.push_back(&one);
+        }
+    }
+    settle(its);
     told_.thread_ending(world_, found->second, at(found->second));
     take_back_orphans(found->second.number);
     for (const operation* const one :
          world_.touching(found->second.stack_low, found->second.stack_high)) {
-        world_.operations.at(one->number).gone = true;
+        operation& lost = world_.operations.at(one->number);
+        lost.gone = true;
+        lost.pending = false;
     }
     emit({.kind = record_kind::thread_end, .thread = found->second.number});
     world_.threads.erase(found);
@@ -212,8 +221,8 @@ void recorder::program_ends(bool count_what_is_left, bool others_live) {
     }
     ended_ = true;
     const thread_info& thread = who();
+    settle_all();
     if (count_what_is_left) {
-        take_back_all_signalled();
         told_.ending(world_, at(thread));
     }
     emit({.kind = record_kind::end, .thread = thread.number, .dequeues = dequeues_});

@@ -41,11 +41,17 @@ public:
     /// closesocket is about to be called.
     virtual void closing(const world& before, const socket_info& socket,
                          const moment& at) = 0;
+    /// A thread is about to wait for these events.
+    virtual void waiting(const world& before, std::span<const HANDLE> events,
+                         const moment& at) = 0;
     /// The result of an operation in flight is about to be asked for.
     virtual void asking(const operation& one, const socket_info* asked, bool wait,
                         const moment& at) = 0;
     /// An operation comes back, in whatever way.
-    virtual void coming_back(const world& before, const operation& one,
+    /// \param told the program is told of its end: by its packet, its routine or its
+    /// result; false where the system alone says so, and what is there may be the program's
+    /// again
+    virtual void coming_back(const world& before, const operation& one, bool told,
                              const moment& at) = 0;
     /// A packet was dequeued that belongs to no operation and was not posted.
     virtual void strange_packet(std::uint32_t port, std::uintptr_t overlapped,
@@ -126,7 +132,10 @@ public:
                   std::uint32_t error);
 
     /// After a socket was made.
-    void made_socket(const char* call, SOCKET handle, int family, std::uint64_t began);
+    /// \param type SOCK_STREAM, SOCK_DGRAM …
+    /// \param seen false for another handle of a socket that there was before
+    void made_socket(const char* call, SOCKET handle, int family, int type, bool seen,
+                     std::uint64_t began);
     /// Before closesocket; put_back after it, when it has failed.
     socket_info closing(const char* call, SOCKET handle);
     void put_back(const socket_info& socket);
@@ -156,11 +165,13 @@ public:
                   std::uint32_t bytes, std::optional<std::uint32_t> error);
     void wait_ended(HANDLE port, std::uint32_t error, bool worth_a_record);
 
-    /// Around WSAGetOverlappedResult and GetOverlappedResult.
+    /// Around WSAGetOverlappedResult, GetOverlappedResult and GetOverlappedResultEx.
     void asks(SOCKET handle, OVERLAPPED* overlapped, bool wait);
     void answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t bytes,
                   std::uint32_t error);
 
+    /// Before a wait for these events.
+    void waits_for(std::span<const HANDLE> events);
     /// After a wait that has reported these events. Whoever knows that an operation has
     /// ended may take its memory back without asking for the result, as a program does that
     /// has closed the socket before.
@@ -202,8 +213,10 @@ private:
     void come_back(std::uint64_t number, record what);
     void leave_socket(const ticket& entered);
     std::uint32_t code_of(ULONG_PTR status) const;
-    void take_back_signalled(const std::vector<const operation*>& operations);
-    void take_back_all_signalled();
+    bool is_told_later(const operation& one) const;
+    void settle(const std::vector<const operation*>& operations);
+    void settle(std::uint64_t number);
+    void settle_all();
     void take_back_orphans(std::uint32_t thread);
 
     listener& told_;
@@ -216,7 +229,8 @@ private:
     std::uint64_t records_ = 0;
     std::uint64_t operations_ = 0;
     std::atomic<std::size_t> with_event_ =
-        0; ///< operations in flight that an event tells of
+        0; ///< operations in flight that no packet and no routine tells of
+    std::atomic<std::size_t> in_flight_ = 0;
     std::uint32_t sockets_ = 0;
     std::uint32_t ports_ = 0;
     std::uint32_t events_ = 0;

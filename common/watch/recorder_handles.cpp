@@ -7,12 +7,16 @@
 
 namespace iocp::watch {
 
-void recorder::made_socket(const char* call, SOCKET handle, int family,
+void recorder::made_socket(const char* call, SOCKET handle, int family, int type, bool seen,
                            std::uint64_t began) {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     socket_info& socket = world_.sockets[handle];
-    socket = {.number = ++sockets_, .handle = handle, .made = capture_stack()};
+    socket = {.number = ++sockets_,
+              .handle = handle,
+              .type = type,
+              .seen = seen,
+              .made = capture_stack()};
     emit({.kind = record_kind::socket,
           .began = began,
           .thread = thread,

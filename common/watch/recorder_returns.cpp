@@ -1,5 +1,6 @@
 // The recorder: the ways in which memory comes back.
 
+#include "common/watch/guarded_read.hpp"
 #include "common/watch/recorder_lock.hpp"
 
 #include <algorithm>
@@ -9,17 +10,21 @@ namespace iocp::watch {
 
 namespace {
 
-// What OVERLAPPED.Internal holds until the operation has ended (STATUS_PENDING;
-// HasOverlappedIoCompleted compares with it).
-constexpr ULONG_PTR still_pending = 0x103;
+// What a question for a result fails with when the operation goes on.
+bool is_not_yet(std::uint32_t error) {
+    return error == WSA_IO_INCOMPLETE || error == WAIT_TIMEOUT ||
+           error == WAIT_IO_COMPLETION;
+}
 
 } // namespace
 
 void recorder::come_back(std::uint64_t number, record what) {
     const thread_info& thread = who();
-    told_.coming_back(world_, world_.operations.at(number), at(thread));
+    const bool told = !world_.operations.at(number).settled;
+    told_.coming_back(world_, world_.operations.at(number), told, at(thread));
     operation one = world_.take_back(number);
-    with_event_ -= one.told == told_by::event ? 1 : 0;
+    --in_flight_;
+    with_event_ -= one.told == told_by::event || one.told == told_by::nothing ? 1 : 0;
     // The thread that submitted it may not have returned yet. But the system is done with
     // the call when it has queued the packet: whoever has the packet may close the socket,
     // or send again.
@@ -85,8 +90,14 @@ void recorder::asks(SOCKET handle, OVERLAPPED* overlapped, bool wait) {
     const locked guard(*this);
     const thread_info& thread = who();
     told_.calling(world_, at(thread));
-    if (const operation* const one = world_.with(overlapped)) {
-        told_.asking(*one, world_.socket(handle), wait, at(thread));
+    const operation* const one = world_.with(overlapped);
+    if (one == nullptr) {
+        return;
+    }
+    // A handle that the watch does not know may be another one of the same socket.
+    const socket_info* const asked = world_.socket(handle);
+    if (one->socket_seen && (asked == nullptr ? handle == one->handle : asked->seen)) {
+        told_.asking(*one, asked, wait, at(thread));
     }
 }
 
@@ -101,21 +112,29 @@ void recorder::answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uin
                 .call = "WSAGetOverlappedResult",
                 .socket = asked == nullptr ? 0 : asked->number,
                 .operation = one == nullptr ? 0 : one->number,
-                .result = ok                           ? outcome::ok
-                          : error == WSA_IO_INCOMPLETE ? outcome::incomplete
-                                                       : outcome::failed,
+                .result = ok                  ? outcome::ok
+                          : is_not_yet(error) ? outcome::incomplete
+                                              : outcome::failed,
                 .error = ok ? 0 : error,
                 .bytes = bytes};
     // A failure may be the operation's, or that of the question: then the operation is
-    // still pending. One that is told of by a packet has lent its memory until the packet
-    // is dequeued, whatever its result says.
+    // still pending. GetOverlappedResultEx has codes of its own for a wait that is over.
+    // One that is told of by a packet has lent its memory until the packet is dequeued,
+    // whatever its result says.
     if (one == nullptr || what.result == outcome::incomplete ||
-        (!one->gone && overlapped->Internal == still_pending) ||
-        one->told == told_by::port || one->told == told_by::routine) {
+        (!one->gone && overlapped->Internal == still_pending) || is_told_later(*one)) {
         emit(std::move(what));
         return;
     }
     come_back(one->number, std::move(what));
+}
+
+void recorder::waits_for(std::span<const HANDLE> events) {
+    if (in_flight_ == 0) { // most waits are for other things
+        return;
+    }
+    const locked guard(*this);
+    told_.waiting(world_, events, at(who()));
 }
 
 void recorder::signalled(std::span<const HANDLE> events) {
@@ -125,14 +144,17 @@ void recorder::signalled(std::span<const HANDLE> events) {
     const locked guard(*this);
     std::vector<const operation*> never_asked;
     for (auto& [number, one] : world_.operations) {
+        if (is_told_later(one) || one.gone || !one.returned ||
+            std::find(events.begin(), events.end(), event_of(one)) == events.end()) {
+            continue;
+        }
         // An event may be set although this operation has not ended: by another one, or by
         // the program.
-        if (one.told == told_by::event && !one.gone &&
-            one.overlapped->Internal != still_pending &&
-            std::find(events.begin(), events.end(), one.event) != events.end()) {
+        const auto now = guarded_read(one.overlapped);
+        if (now && now->Internal != still_pending) {
             one.signalled = true;
-            one.status = one.overlapped->Internal;
-            one.moved = static_cast<std::uint32_t>(one.overlapped->InternalHigh);
+            one.status = now->Internal;
+            one.moved = static_cast<std::uint32_t>(now->InternalHigh);
             const socket_info* const socket = find(one.handle);
             if (socket == nullptr ||
                 socket->number != one.socket) { // nobody is left to ask for the result
@@ -140,31 +162,70 @@ void recorder::signalled(std::span<const HANDLE> events) {
             }
         }
     }
-    take_back_signalled(never_asked);
+    settle(never_asked);
 }
 
-// What the program frees or uses again now it has taken back before. What was there then
-// was kept: since then it may have written there, or left the function whose variable it
-// was.
-void recorder::take_back_signalled(const std::vector<const operation*>& operations) {
+// Whether the program is told of the end by something that the watch sees: the memory is
+// lent until then. The packets of a port that is closed nobody can dequeue.
+bool recorder::is_told_later(const operation& one) const {
+    return one.told == told_by::routine ||
+           (one.told == told_by::port && world_.is_open(one.port));
+}
+
+// Asks the system which of these have ended. A program has many ways to learn of an end,
+// and not all of them are calls: HasOverlappedIoCompleted looks at OVERLAPPED.Internal. So
+// what has ended is back, unless its packet or its routine is still to come.
+void recorder::settle(const std::vector<const operation*>& operations) {
+    std::vector<std::uint64_t> numbers;
     for (const operation* const one : operations) {
-        if (one->signalled && !one->gone) {
-            const std::uint32_t error = code_of(one->status);
-            world_.operations.at(one->number).gone = true;
-            come_back(one->number, {.kind = record_kind::result,
-                                    .result = error == 0 ? outcome::ok : outcome::failed,
-                                    .error = error,
-                                    .bytes = one->moved});
-        }
+        numbers.push_back(one->number);
+    }
+    for (const std::uint64_t number : numbers) {
+        settle(number);
     }
 }
 
-void recorder::take_back_all_signalled() {
+void recorder::settle(std::uint64_t number) {
+    const auto found = world_.operations.find(number);
+    if (found == world_.operations.end() || found->second.gone) {
+        return;
+    }
+    operation& one = found->second;
+    if (!one.signalled) {
+        const auto now = guarded_read(one.overlapped);
+        one.gone = !now;
+        // With a port Windows writes the end there when the packet is dequeued: never, when
+        // the port is closed. The end of its socket is the end of the operation then.
+        const bool no_packet = one.told == told_by::port && !is_told_later(one);
+        const socket_info* const socket = find(one.handle);
+        const bool ended =
+            now && (now->Internal != still_pending ||
+                    (no_packet && (socket == nullptr || socket->number != one.socket)));
+        one.pending = now && !ended && !no_packet;
+        // Before the call has returned the system may not have written there yet.
+        if (!ended || !one.returned || is_told_later(one)) {
+            return;
+        }
+        one.status = now->Internal;
+        one.moved = static_cast<std::uint32_t>(now->InternalHigh);
+    }
+    // What was there when a wait was over was kept: since then the program may have written
+    // there, or left the function whose variable it was.
+    one.settled = true;
+    const std::uint32_t error =
+        one.status == still_pending ? ERROR_OPERATION_ABORTED : code_of(one.status);
+    come_back(number, {.kind = record_kind::result,
+                       .result = error == 0 ? outcome::ok : outcome::failed,
+                       .error = error,
+                       .bytes = one.moved});
+}
+
+void recorder::settle_all() {
     std::vector<const operation*> all;
     for (const auto& [number, one] : world_.operations) {
         all.push_back(&one);
     }
-    take_back_signalled(all);
+    settle(all);
 }
 
 LPWSAOVERLAPPED_COMPLETION_ROUTINE recorder::entered_routine(OVERLAPPED* overlapped,

@@ -38,8 +38,10 @@ ticket recorder::submit(submission next) {
     if (socket.untracked) {
         return entered;
     }
-    if (const operation* const before = world_.with(next.overlapped)) {
-        take_back_signalled({before});
+    const auto address = reinterpret_cast<std::uintptr_t>(next.overlapped);
+    settle(world_.touching(address, address + sizeof(OVERLAPPED)));
+    for (const lent_memory& memory : next.buffers) {
+        settle(world_.touching(memory.address, memory.address + memory.bytes));
     }
     operation one{.number = ++operations_,
                   .call = next.call,
@@ -49,7 +51,9 @@ ticket recorder::submit(submission next) {
                   .told = how(next, socket),
                   .overlapped = next.overlapped,
                   .event = next.overlapped->hEvent,
+                  .port = socket.port,
                   .key = socket.key,
+                  .socket_seen = socket.seen,
                   .thread = thread.number,
                   .memory = std::move(next.buffers),
                   .routine = next.routine,
@@ -81,7 +85,8 @@ ticket recorder::submit(submission next) {
           .told = one.told,
           .overlapped = reinterpret_cast<std::uintptr_t>(one.overlapped),
           .memory = one.memory});
-    with_event_ += one.told == told_by::event ? 1 : 0;
+    with_event_ += one.told == told_by::event || one.told == told_by::nothing ? 1 : 0;
+    ++in_flight_;
     world_.lend(std::move(one));
     return entered;
 }
@@ -114,7 +119,8 @@ void recorder::returned(const ticket& entered, bool immediate,
         emit(std::move(what));
         return;
     }
-    const operation& one = found->second;
+    operation& one = found->second;
+    one.returned = true;
     if (is_pending) {
         told_.pending(one, at(who()));
         emit(std::move(what));
@@ -166,12 +172,14 @@ void recorder::freeing(const char* call, const void* block, std::size_t bytes) {
         return;
     }
     const locked guard(*this, false);
-    take_back_signalled(world_.touching(begin, begin + bytes));
+    settle(world_.touching(begin, begin + bytes));
     const std::vector<const operation*> operations = world_.touching(begin, begin + bytes);
     if (!operations.empty()) {
         told_.freeing(operations, call, begin, begin + bytes, at(who()));
         for (const operation* const one : operations) {
-            world_.operations.at(one->number).gone = true;
+            operation& freed = world_.operations.at(one->number);
+            freed.gone = true;
+            freed.pending = false; // what is there now may be another's
         }
     }
 }

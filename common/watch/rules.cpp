@@ -1,7 +1,9 @@
 #include "common/watch/rules.hpp"
 
+#include "common/watch/guarded_read.hpp"
 #include "common/watch/stack.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
@@ -9,6 +11,9 @@
 namespace iocp::watch {
 
 namespace {
+
+constexpr std::size_t looked_at_most =
+    64; // operations in flight, whose memory is read before a wait
 
 constexpr std::size_t findings_at_most =
     200; // of different places: whoever has more has enough to read
@@ -89,6 +94,30 @@ void rules::say(const check& what, const moment& at, const operation* one,
             .submitted = one == nullptr ? call_stack{} : one->submitted});
 }
 
+// [say_in_flight]
+// Of an operation that is in flight, as far as its calls show. When the system says so too,
+// that is proof. Where it has ended, the program may know: an OVERLAPPED can be asked
+// without any call. It is proved by the packet, or the routine, that brings the program
+// what is no longer its own: then this is said. When none comes, nothing was wrong.
+void rules::say_in_flight(const check& what, const moment& at, const operation& one,
+                          std::uint32_t socket, std::string text) {
+    if (one.pending) {
+        say(what, at, &one, socket, std::move(text));
+    } else if (!one.gone && unproved_.size() < findings_at_most &&
+               (one.told == told_by::port || one.told == told_by::routine)) {
+        text += one.told == told_by::port ? "; its packet is dequeued only now"
+                                          : "; its routine is entered only now";
+        unproved_.emplace(one.number, finding{.what = &what,
+                                              .thread = at.thread,
+                                              .text = std::move(text),
+                                              .operation = one.number,
+                                              .socket = socket,
+                                              .here = capture_stack(),
+                                              .submitted = one.submitted});
+    }
+}
+// [/say_in_flight]
+
 void rules::say_left(const check& what, const moment& at, std::uint32_t socket,
                      const call_stack& made, std::string text) {
     report({.what = &what,
@@ -108,17 +137,18 @@ void rules::happened(const record& what) {
 void rules::submitting(const world& before, const operation& next, const moment& at) {
     const std::string what = std::string(next.call) + " on " + name_of_socket(next.socket);
     if (const operation* const other = before.with(next.overlapped)) {
-        say(checks::overlapped_reused, at, other, next.socket,
-            what + " takes the OVERLAPPED at " + hex(next.overlapped) + ", which " +
-                name_of(*other) + " still has");
+        say_in_flight(checks::overlapped_reused, at, *other, next.socket,
+                      what + " takes the OVERLAPPED at " + hex(next.overlapped) +
+                          ", which " + name_of(*other) + " still has");
     }
     for (const lent_memory& memory : next.memory) {
         for (const operation* const other :
              before.touching(memory.address, memory.address + memory.bytes)) {
             if (const lent_memory* const place = meeting_place(next, *other)) {
-                say(checks::memory_overlap, at, other, next.socket,
-                    what + " lends memory at " + hex(place->address) + " that is lent to " +
-                        name_of(*other) + " already, and the system writes there");
+                say_in_flight(checks::memory_overlap, at, *other, next.socket,
+                              what + " lends memory at " + hex(place->address) +
+                                  " that is lent to " + name_of(*other) +
+                                  " already, and the system writes there");
             }
         }
     }
@@ -139,7 +169,7 @@ void rules::submitting(const world& before, const operation& next, const moment&
 // [/submitting]
 
 void rules::pending(const operation& one, const moment& at) {
-    if (one.told == told_by::nothing) {
+    if (one.told == told_by::nothing && one.socket_seen) {
         say(checks::no_notification, at, nullptr, one.socket,
             name_of(one) + " is pending, and there is no port, no event and no routine to "
                            "tell of its end");
@@ -150,7 +180,8 @@ void rules::entering(const world& before, const socket_info& socket, const insid
                      const moment& at) {
     const std::string_view name = call.call;
     const bool sends = name == "WSASend";
-    if (sends || name == "WSARecv") {
+    // Of a stream: each datagram is whole, and which comes first was never certain.
+    if (socket.type == SOCK_STREAM && (sends || name == "WSARecv")) {
         for (const inside& other : socket.threads) {
             if (other.thread != call.thread && name == other.call) {
                 say(sends ? checks::concurrent_send : checks::concurrent_receive, at,
@@ -190,8 +221,52 @@ void rules::closing(const world& before, const socket_info& socket, const moment
     look_at_frames(before, at);
 }
 
+void rules::waiting(const world& before, std::span<const HANDLE> events, const moment& at) {
+    look_at_frames(before, at);
+    if (before.operations.size() > looked_at_most) {
+        return;
+    }
+    bool awaited = false;
+    for (const auto& [number, one] : before.operations) {
+        if (std::find(events.begin(), events.end(), event_of(one)) != events.end()) {
+            awaited = true;
+            look_at_event(one, false, at);
+        }
+    }
+    // A wait for something else, or for an event that was put into an OVERLAPPED too late.
+    for (const auto& [number, one] : before.operations) {
+        if (awaited) {
+            break;
+        }
+        const auto now = one.gone ? std::nullopt : guarded_read(&one.overlapped->hEvent);
+        if (now && std::find(events.begin(), events.end(), *now) != events.end()) {
+            look_at_event(one, false, at);
+        }
+    }
+}
+
+// What the system took at the submit it sets, whatever stands there now. A completion
+// routine may use hEvent as it likes, and so may a program that has asked the OVERLAPPED
+// and knows that the operation has ended.
+// \param told the program is being told of the end just now
+void rules::look_at_event(const operation& one, bool told, const moment& at) {
+    if (one.told == told_by::routine || one.gone) {
+        return;
+    }
+    const auto now = guarded_read(&one.overlapped->hEvent);
+    if (now && *now != one.event &&
+        (told || one.told == told_by::port || is_pending(one)) &&
+        events_changed_.insert(one.number).second) {
+        say(checks::event_changed, at, &one, one.socket,
+            "OVERLAPPED.hEvent was changed while " + name_of(one) +
+                " had it: " + hex(one.event) + " became " + hex(*now) +
+                ", which the system does not set");
+    }
+}
+
 void rules::asking(const operation& one, const socket_info* asked, bool wait,
                    const moment& at) {
+    look_at_event(one, false, at);
     if (asked == nullptr || asked->number != one.socket) {
         say(checks::result_wrong_socket, at, &one, one.socket,
             "the result of " + name_of(one) + " is asked of " +
@@ -205,7 +280,18 @@ void rules::asking(const operation& one, const socket_info* asked, bool wait,
     }
 }
 
-void rules::coming_back(const world& before, const operation& one, const moment& at) {
+void rules::coming_back(const world& before, const operation& one, bool told,
+                        const moment& at) {
+    const auto [first, last] = unproved_.equal_range(one.number);
+    for (auto found = first; told && found != last; ++found) {
+        found->second.nanoseconds = at.nanoseconds;
+        found->second.number = at.number;
+        report(std::move(found->second));
+    }
+    unproved_.erase(first, last);
+    if (!told) {
+        return;
+    }
     const socket_info* const now = before.socket(one.handle);
     if (one.told == told_by::port && now != nullptr && now->number != one.socket &&
         one.key == static_cast<std::uint64_t>(one.handle)) {
@@ -217,12 +303,7 @@ void rules::coming_back(const world& before, const operation& one, const moment&
     if (one.gone) {
         return;
     }
-    // A completion routine may use hEvent as it likes.
-    if (one.told != told_by::routine && one.overlapped->hEvent != one.event) {
-        say(checks::event_changed, at, &one, one.socket,
-            "OVERLAPPED.hEvent was changed while " + name_of(one) +
-                " had it: " + hex(one.event) + " became " + hex(one.overlapped->hEvent));
-    }
+    look_at_event(one, true, at);
     if (hash_sends_ && hash_of(one.memory) != one.sent_hash) {
         say(checks::send_buffer_changed, at, &one, one.socket,
             "the buffer that " + name_of(one) +
@@ -240,17 +321,18 @@ void rules::strange_packet(std::uint32_t port, std::uintptr_t overlapped,
 void rules::freeing(std::span<const operation* const> lent, const char* call,
                     std::uintptr_t begin, std::uintptr_t end, const moment& at) {
     for (const operation* const one : lent) {
-        say(checks::freed_while_lent, at, one, one->socket,
-            std::string(call) + " frees " + std::to_string(end - begin) + " bytes at " +
-                hex(begin) + ", with " + std::string(part_of(*one, begin, end)) + " of " +
-                name_of(*one) + " in them");
+        say_in_flight(checks::freed_while_lent, at, *one, one->socket,
+                      std::string(call) + " frees " + std::to_string(end - begin) +
+                          " bytes at " + hex(begin) + ", with " +
+                          std::string(part_of(*one, begin, end)) + " of " + name_of(*one) +
+                          " in them");
     }
 }
 
 void rules::thread_ending(const world& before, const thread_info& thread,
                           const moment& at) {
     for (const auto& [number, one] : before.operations) {
-        if (one.thread == thread.number &&
+        if (one.thread == thread.number && one.pending && one.socket_seen &&
             (one.told == told_by::event || one.told == told_by::routine)) {
             say(checks::thread_ended_with_io, at, &one, one.socket,
                 "t" + std::to_string(thread.number) + " ends with " + name_of(one) +
@@ -259,10 +341,10 @@ void rules::thread_ending(const world& before, const thread_info& thread,
     }
     for (const operation* const one :
          before.touching(thread.stack_low, thread.stack_high)) {
-        say(checks::stack_of_ended_thread, at, one, one->socket,
-            "t" + std::to_string(thread.number) + " ends, and " +
-                std::string(part_of(*one, thread.stack_low, thread.stack_high)) + " of " +
-                name_of(*one) + " lies on its stack");
+        say_in_flight(checks::stack_of_ended_thread, at, *one, one->socket,
+                      "t" + std::to_string(thread.number) + " ends, and " +
+                          std::string(part_of(*one, thread.stack_low, thread.stack_high)) +
+                          " of " + name_of(*one) + " lies on its stack");
     }
 }
 
@@ -293,7 +375,10 @@ void rules::ending(const world& before, const moment& at) {
                      " is open at the end of the program");
     }
     for (const auto& [number, one] : before.operations) {
-        if (!one.gone) { // then it has been named before, and nobody can be told of its end
+        // What has gone was named before. That a packet is still to come is known only
+        // where the whole life of the socket is.
+        if (!one.gone && (one.pending || (one.told == told_by::port && one.socket_seen &&
+                                          before.is_open(one.port)))) {
             say_left(checks::operation_left, at, one.socket, one.submitted,
                      name_of(one) + " is in flight at the end of the program");
         }
@@ -321,7 +406,9 @@ void rules::look_at_frames(const world& before, const moment& at) {
         }
         const auto end = reinterpret_cast<std::uintptr_t>(frame.place);
         const bool gone = end < here || *frame.place != frame.address;
-        if (gone && frames_gone_.insert(one->number).second) {
+        const bool in_flight =
+            one->told == told_by::port || one->told == told_by::routine || is_pending(*one);
+        if (gone && in_flight && frames_gone_.insert(one->number).second) {
             say(checks::stack_frame_gone, at, one, one->socket,
                 std::string(part_of(*one, thread->second.stack_low, end)) + " of " +
                     name_of(*one) +

@@ -4,6 +4,7 @@
 #include "common/watch/recorder.hpp"
 
 #include <atomic>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -41,9 +42,12 @@ public:
                   const moment& at) override;
     void calling(const world& before, const moment& at) override;
     void closing(const world& before, const socket_info& socket, const moment& at) override;
+    void waiting(const world& before, std::span<const HANDLE> events,
+                 const moment& at) override;
     void asking(const operation& one, const socket_info* asked, bool wait,
                 const moment& at) override;
-    void coming_back(const world& before, const operation& one, const moment& at) override;
+    void coming_back(const world& before, const operation& one, bool told,
+                     const moment& at) override;
     void strange_packet(std::uint32_t port, std::uintptr_t overlapped,
                         const moment& at) override;
     void freeing(std::span<const operation* const> lent, const char* call,
@@ -59,9 +63,12 @@ public:
 private:
     void say(const check& what, const moment& at, const operation* one,
              std::uint32_t socket, std::string text);
+    void say_in_flight(const check& what, const moment& at, const operation& one,
+                       std::uint32_t socket, std::string text);
     void say_left(const check& what, const moment& at, std::uint32_t socket,
                   const call_stack& made, std::string text);
     void report(finding found);
+    void look_at_event(const operation& one, bool told, const moment& at);
     void look_at_frames(const world& before, const moment& at);
 
     reader& told_;
@@ -70,6 +77,9 @@ private:
     std::set<std::pair<const check*, call_stack>>
         known_;                           ///< what was said, and of which place
     std::set<std::uint64_t> frames_gone_; ///< operations whose frame was found to be gone
+    std::set<std::uint64_t> events_changed_; ///< operations whose event was found changed
+    std::multimap<std::uint64_t, finding>
+        unproved_; ///< by operation: to be said when the program is told of its end
 };
 
 } // namespace iocp::watch

@@ -1,9 +1,21 @@
 #include "common/watch/world.hpp"
 
+#include "common/watch/guarded_read.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace iocp::watch {
+
+HANDLE event_of(const operation& one) {
+    const auto event = reinterpret_cast<std::uintptr_t>(one.event) & ~std::uintptr_t{1};
+    return event == 0 ? reinterpret_cast<HANDLE>(one.handle)
+                      : reinterpret_cast<HANDLE>(event);
+}
+
+bool is_pending(const operation& one) {
+    return !one.gone && guarded_read(&one.overlapped->Internal) == still_pending;
+}
 
 const operation* world::with(const OVERLAPPED* overlapped) const {
     const auto found = by_overlapped_.find(overlapped);
@@ -13,6 +25,11 @@ const operation* world::with(const OVERLAPPED* overlapped) const {
 const socket_info* world::socket(SOCKET handle) const {
     const auto found = sockets.find(handle);
     return found == sockets.end() ? nullptr : &found->second;
+}
+
+bool world::is_open(std::uint32_t port) const {
+    return std::any_of(ports.begin(), ports.end(),
+                       [port](const auto& one) { return one.second.number == port; });
 }
 
 std::vector<const operation*> world::touching(std::uintptr_t begin,

@@ -28,7 +28,10 @@ struct socket_info {
     SOCKET handle = INVALID_SOCKET;
     std::uint32_t port = 0; ///< the completion port it was given to
     std::uint64_t key = 0;
+    int type = 0; ///< SOCK_STREAM, SOCK_DGRAM …; 0: not known
     bool skip_mode = false;
+    bool seen = false; ///< from its birth, and no other process has it: nothing is known
+                       ///< otherwise of its port and its modes
     bool needs_context =
         false; ///< accepted by AcceptEx, and SO_UPDATE_ACCEPT_CONTEXT is not set yet
     bool untracked = false; ///< its packets are dequeued inside the system
@@ -54,8 +57,10 @@ struct operation {
     std::uint32_t accept_socket = 0;
     told_by told = told_by::nothing;
     OVERLAPPED* overlapped = nullptr;
-    HANDLE event = nullptr; ///< hEvent at the submit, low bit and all
-    std::uint64_t key = 0;  ///< of the socket, at the submit
+    HANDLE event = nullptr;   ///< hEvent at the submit, low bit and all
+    std::uint32_t port = 0;   ///< of the socket, at the submit
+    std::uint64_t key = 0;    ///< of the socket, at the submit
+    bool socket_seen = false; ///< the socket was known from its birth
     std::uint32_t thread = 0;
     std::vector<lent_memory> memory{};
     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
@@ -68,10 +73,26 @@ struct operation {
     int family = 0; ///< AcceptEx: of the listening socket
     bool signalled =
         false; ///< a wait has reported its event: the program knows that it has ended
-    std::uint64_t status = 0; ///< signalled: what OVERLAPPED.Internal held then
-    std::uint32_t moved = 0;  ///< signalled: how many bytes it moved
+    bool settled = false; ///< the system says that it has ended, and nobody need be told
+    std::uint64_t status = 0; ///< signalled or settled: what OVERLAPPED.Internal held
+    std::uint32_t moved = 0;  ///< signalled or settled: how many bytes it moved
+    bool returned = false;    ///< the call that submits it has returned
+    bool pending = false;     ///< the system said so when it was last asked: Internal holds
+                              ///< STATUS_PENDING
     bool gone = false; ///< some of its memory was freed under it: nothing there may be read
 };
+
+/// What OVERLAPPED.Internal holds until the operation has ended (STATUS_PENDING;
+/// HasOverlappedIoCompleted compares with it).
+inline constexpr ULONG_PTR still_pending = 0x103;
+
+/// \return the event that tells of an operation's end, without the low bit, which says that
+/// there is to be no packet; the socket itself, which is set as well, where there is none
+HANDLE event_of(const operation& one);
+
+/// Asks the system, which writes the end of an operation into its OVERLAPPED.
+/// \return whether it is in flight at this moment; false as well where that memory is gone
+bool is_pending(const operation& one);
 
 /// A completion port.
 struct port_info {
@@ -121,6 +142,9 @@ public:
 
     /// \return the operations in flight that have lent some byte of [begin, end)
     std::vector<const operation*> touching(std::uintptr_t begin, std::uintptr_t end) const;
+
+    /// \return whether a handle of this port is open, so that its packets can be dequeued
+    bool is_open(std::uint32_t port) const;
 
     /// For the recorder: an operation goes into flight, and comes back.
     operation& lend(operation next);

@@ -125,6 +125,10 @@ TEST_CASE("overlapped-reused lets an OVERLAPPED pass that is used again after a 
     check_silent("overlapped-reused", "right wait");
 }
 
+TEST_CASE("overlapped-reused lets an OVERLAPPED pass that is used again after any other way to learn of its end") {
+    check_silent("overlapped-reused", "right ways");
+}
+
 TEST_CASE("overlapped-reused lets an OVERLAPPED pass that its completion routine uses again") {
     check_silent("overlapped-reused", "right routine");
 }
@@ -169,8 +173,8 @@ TEST_CASE("freed-while-lent names what is freed when the socket is closed and th
     check_named("freed-while-lent", "wrong close");
 }
 
-TEST_CASE("freed-while-lent names what is freed when the socket is closed and the event not waited for") {
-    check_named("freed-while-lent", "wrong close_event");
+TEST_CASE("freed-while-lent names what is freed when only the wait for its event was over") {
+    check_named("freed-while-lent", "wrong event");
 }
 
 TEST_CASE("freed-while-lent names what is freed when the socket is closed and the routine not entered") {
@@ -187,6 +191,10 @@ TEST_CASE("freed-while-lent lets memory pass that is freed after the packet of a
 
 TEST_CASE("freed-while-lent lets memory pass that is freed after a wait for the event of a closed socket") {
     check_silent("freed-while-lent", "right close_event");
+}
+
+TEST_CASE("freed-while-lent lets memory pass that is freed when its OVERLAPPED says that it has ended") {
+    check_silent("freed-while-lent", "right poll");
 }
 
 TEST_CASE("freed-while-lent lets memory pass that is freed after the packet of a cancelled receive") {
@@ -231,6 +239,10 @@ TEST_CASE("memory-overlap lets a receive pass into the buffer that was sent") {
 
 TEST_CASE("memory-overlap lets one buffer pass that is sent to two clients") {
     check_silent("memory-overlap", "right sends");
+}
+
+TEST_CASE("memory-overlap lets a receive pass into a buffer whose send has ended by its OVERLAPPED") {
+    check_silent("memory-overlap", "right poll");
 }
 
 TEST_CASE("no-notification names a receive without a port and an event and a routine") {
@@ -353,6 +365,10 @@ TEST_CASE("thread-ended-with-io lets a thread pass that ends when its routine wa
     check_silent("thread-ended-with-io", "right routine");
 }
 
+TEST_CASE("thread-ended-with-io lets a thread pass that has seen by the OVERLAPPED that its receive has ended") {
+    check_silent("thread-ended-with-io", "right poll");
+}
+
 TEST_CASE("thread-ended-with-io lets a receive with a port pass when its thread ends") {
     check_silent("thread-ended-with-io", "right port");
 }
@@ -381,6 +397,10 @@ TEST_CASE("operation-left lets a program pass that dequeues the packet of a clos
     check_silent("operation-left", "right");
 }
 
+TEST_CASE("operation-left lets a program pass that closes the port after the socket") {
+    check_silent("operation-left", "right port_closed");
+}
+
 TEST_CASE("stack-frame-gone names a buffer in the frame of a function that has returned") {
     check_named("stack-frame-gone", "wrong");
 }
@@ -401,8 +421,20 @@ TEST_CASE("event-changed names an hEvent that was exchanged in flight") {
     check_named("event-changed", "wrong");
 }
 
+TEST_CASE("event-changed names an hEvent that was exchanged before the result is asked for") {
+    check_named("event-changed", "wrong result");
+}
+
+TEST_CASE("event-changed names a wait for an event that was put in when the end goes to a port") {
+    check_named("event-changed", "wrong port");
+}
+
 TEST_CASE("event-changed lets an hEvent pass that is exchanged after the result") {
     check_silent("event-changed", "right");
+}
+
+TEST_CASE("event-changed lets an hEvent pass that is exchanged when the OVERLAPPED says that it has ended") {
+    check_silent("event-changed", "right poll");
 }
 
 TEST_CASE("packet-of-closed-socket names a packet whose socket is closed and whose key means another one now") {

@@ -194,20 +194,23 @@ void wrong_close() {
 }
 // [/wrong_close]
 
-// [wrong_close_event]
-void wrong_close_event() {
-    pair sockets;
+// [wrong_event]
+void wrong_event() {
+    const pair sockets;
     const iocp::unique_event event = iocp::make_event();
     const own_heap heap;
     connection* const c = heap.make();
     c->overlapped.hEvent = event.get();
     receive(sockets.ours, c->overlapped, c->room);
-    close(sockets.ours);
-    // here: the event that is set soon tells when
-    check(::HeapFree(heap.handle, 0, c), "HeapFree");
+    constexpr DWORD a_moment = 10;
+    if (::WaitForSingleObject(event.get(), a_moment) == WAIT_TIMEOUT) {
+        // here: the wait is over, the receive is not
+        check(::HeapFree(heap.handle, 0, c), "HeapFree");
+    }
+    say(sockets.theirs, "hello");
     wait_for(event.get());
 }
-// [/wrong_close_event]
+// [/wrong_event]
 
 // [wrong_close_routine]
 void CALLBACK too_late(DWORD, DWORD, OVERLAPPED*, DWORD) {}
@@ -250,6 +253,19 @@ void right_close_event() {
     c.reset();
 }
 // [/right_close_event]
+
+// [right_poll]
+void right_poll() {
+    const pair sockets;
+    const iocp::unique_event event = iocp::make_event();
+    auto c = std::make_unique<connection>();
+    c->overlapped.hEvent = event.get();
+    receive(sockets.ours, c->overlapped, c->room);
+    say(sockets.theirs, "hello");
+    wait_until_ended(c->overlapped); // HasOverlappedIoCompleted, which is no call
+    c.reset();
+}
+// [/right_poll]
 
 // [right_cancel]
 void right_cancel() {
@@ -332,11 +348,12 @@ int main(int argc, char** argv) {
                 {"wrong heaprealloc", wrong_heaprealloc},
                 {"wrong virtualfree", wrong_virtualfree},
                 {"wrong close", wrong_close},
-                {"wrong close_event", wrong_close_event},
+                {"wrong event", wrong_event},
                 {"wrong close_routine", wrong_close_routine},
                 {"right", right},
                 {"right close", right_close},
                 {"right close_event", right_close_event},
+                {"right poll", right_poll},
                 {"right cancel", right_cancel},
                 {"right result", right_result},
                 {"right routine", right_routine},

@@ -5,6 +5,8 @@
 
 #include "pair.hpp"
 
+#include "common/event.hpp"
+
 using namespace programs;
 
 namespace {
@@ -85,9 +87,28 @@ void right_sends() {
 }
 // [/right_sends]
 
+// [right_poll]
+void right_poll() {
+    const pair sockets;
+    const iocp::unique_event sent = iocp::make_event();
+    const iocp::unique_event received = iocp::make_event();
+    sending.hEvent = sent.get();
+    receiving.hEvent = received.get();
+    send(sockets.ours, sending);
+    wait_until_ended(sending); // HasOverlappedIoCompleted, which is no call
+    receive(sockets.ours, receiving);
+    say(sockets.theirs, "hello");
+    wait_for(received.get());
+}
+// [/right_poll]
+
 } // namespace
 
 int main(int argc, char** argv) {
     return run(argc, argv,
-               {{"wrong", wrong}, {"wrong receives", wrong_receives}, {"right", right}, {"right sends", right_sends}});
+               {{"wrong", wrong},
+                {"wrong receives", wrong_receives},
+                {"right", right},
+                {"right sends", right_sends},
+                {"right poll", right_poll}});
 }

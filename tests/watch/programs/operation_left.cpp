@@ -26,7 +26,7 @@ void receive(SOCKET socket) {
 // [wrong]
 void wrong() {
     pair sockets;
-    const iocp::unique_handle port = port_of(sockets);
+    static_cast<void>(port_of(sockets).release()); // others use it, to the end of the process
     receive(sockets.ours);
     check(::closesocket(std::exchange(sockets.ours, INVALID_SOCKET)) == 0, "closesocket");
 }
@@ -42,8 +42,18 @@ void right() {
 }
 // [/right]
 
+// [right_port_closed]
+void right_port_closed() {
+    pair sockets;
+    iocp::unique_handle port = port_of(sockets);
+    receive(sockets.ours);
+    check(::closesocket(std::exchange(sockets.ours, INVALID_SOCKET)) == 0, "closesocket");
+    port.reset(); // the packet goes with it: nobody will ever see that pointer
+}
+// [/right_port_closed]
+
 } // namespace
 
 int main(int argc, char** argv) {
-    return run(argc, argv, {{"wrong", wrong}, {"right", right}});
+    return run(argc, argv, {{"wrong", wrong}, {"right", right}, {"right port_closed", right_port_closed}});
 }

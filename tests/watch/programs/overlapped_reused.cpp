@@ -147,6 +147,84 @@ void right_wait() {
 }
 // [/right_wait]
 
+// [right_ways]
+using way = void (*)(SOCKET, HANDLE);
+
+void CALLBACK set_event(void* told, BOOLEAN) {
+    ::SetEvent(told);
+}
+
+void CALLBACK set_event_of_pool(PTP_CALLBACK_INSTANCE, void* told, PTP_WAIT, TP_WAIT_RESULT) {
+    ::SetEvent(told);
+}
+
+// Every one of them tells that the receive has ended.
+const way ways[] = {
+    [](SOCKET, HANDLE) { wait_until_ended(overlapped); }, // HasOverlappedIoCompleted: no call
+    [](SOCKET socket, HANDLE) {
+        DWORD bytes = 0;
+        check(::GetOverlappedResult(reinterpret_cast<HANDLE>(socket), &overlapped, &bytes, TRUE),
+              "GetOverlappedResult");
+    },
+    [](SOCKET socket, HANDLE) {
+        DWORD bytes = 0;
+        check(::GetOverlappedResultEx(reinterpret_cast<HANDLE>(socket), &overlapped, &bytes, patience_ms, FALSE),
+              "GetOverlappedResultEx");
+    },
+    [](SOCKET, HANDLE event) {
+        check(::WaitForSingleObjectEx(event, patience_ms, TRUE) == WAIT_OBJECT_0, "WaitForSingleObjectEx");
+    },
+    [](SOCKET, HANDLE event) {
+        check(::WSAWaitForMultipleEvents(1, &event, TRUE, patience_ms, FALSE) == WSA_WAIT_EVENT_0,
+              "WSAWaitForMultipleEvents");
+    },
+    [](SOCKET, HANDLE event) {
+        check(::WaitForMultipleObjects(1, &event, FALSE, patience_ms) == WAIT_OBJECT_0, "WaitForMultipleObjects");
+    },
+    [](SOCKET, HANDLE event) {
+        check(::MsgWaitForMultipleObjects(1, &event, FALSE, patience_ms, 0) == WAIT_OBJECT_0,
+              "MsgWaitForMultipleObjects");
+    },
+    [](SOCKET, HANDLE event) {
+        check(::MsgWaitForMultipleObjectsEx(1, &event, patience_ms, 0, 0) == WAIT_OBJECT_0,
+              "MsgWaitForMultipleObjectsEx");
+    },
+    [](SOCKET, HANDLE event) {
+        const iocp::unique_event other = iocp::make_event();
+        check(::SignalObjectAndWait(other.get(), event, patience_ms, FALSE) == WAIT_OBJECT_0, "SignalObjectAndWait");
+    },
+    [](SOCKET, HANDLE event) {
+        const iocp::unique_event told = iocp::make_event();
+        HANDLE wait = nullptr;
+        check(::RegisterWaitForSingleObject(&wait, event, set_event, told.get(), patience_ms, WT_EXECUTEONLYONCE),
+              "RegisterWaitForSingleObject");
+        wait_for(told.get());
+        check(::UnregisterWaitEx(wait, INVALID_HANDLE_VALUE), "UnregisterWaitEx");
+    },
+    [](SOCKET, HANDLE event) {
+        const iocp::unique_event told = iocp::make_event();
+        const PTP_WAIT wait = ::CreateThreadpoolWait(set_event_of_pool, told.get(), nullptr);
+        check(wait != nullptr, "CreateThreadpoolWait");
+        ::SetThreadpoolWait(wait, event, nullptr);
+        wait_for(told.get());
+        ::WaitForThreadpoolWaitCallbacks(wait, FALSE);
+        ::CloseThreadpoolWait(wait);
+    },
+};
+
+void right_ways() {
+    const pair sockets;
+    const iocp::unique_event event = iocp::make_event();
+    for (const way wait : ways) {
+        check(::WSAResetEvent(event.get()), "WSAResetEvent");
+        overlapped.hEvent = event.get();
+        receive(sockets.ours, overlapped, rooms[0]);
+        say(sockets.theirs, "hello");
+        wait(sockets.ours, event.get());
+    }
+}
+// [/right_ways]
+
 // [right_routine]
 SOCKET serving = INVALID_SOCKET;
 
@@ -207,6 +285,7 @@ int main(int argc, char** argv) {
                 {"right packet", right_packet},
                 {"right result", right_result},
                 {"right wait", right_wait},
+                {"right ways", right_ways},
                 {"right routine", right_routine},
                 {"right skip", right_skip},
                 {"right failure", right_failure}});

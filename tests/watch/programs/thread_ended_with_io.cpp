@@ -84,6 +84,20 @@ void right_routine() {
 }
 // [/right_routine]
 
+// [right_poll]
+void right_poll() {
+    const pair sockets;
+    const iocp::unique_event event = iocp::make_event();
+    overlapped.hEvent = event.get();
+    std::thread submitter{[&sockets] {
+        receive(sockets.ours, nullptr);
+        programs::wait_until_ended(overlapped); // HasOverlappedIoCompleted, which is no call
+    }};
+    say(sockets.theirs, "hello");
+    submitter.join();
+}
+// [/right_poll]
+
 // [right_port]
 void right_port() {
     const pair sockets;
@@ -102,5 +116,6 @@ int main(int argc, char** argv) {
                 {"wrong routine", wrong_routine},
                 {"right", right},
                 {"right routine", right_routine},
+                {"right poll", right_poll},
                 {"right port", right_port}});
 }

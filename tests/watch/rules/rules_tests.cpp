@@ -7,6 +7,7 @@
 #include "common/watch/recorder.hpp"
 #include "common/watch/rules.hpp"
 
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,7 +28,7 @@ public:
 // A socket on a port, and a thread that is inside WSARecv on it: it has submitted, and has not returned.
 struct scene {
     scene() {
-        record.made_socket("WSASocketW", socket, AF_INET, 0);
+        record.made_socket("WSASocketW", socket, AF_INET, SOCK_STREAM, true, 0);
         record.made_port(port);
         record.associated(reinterpret_cast<HANDLE>(socket), port, 1);
         std::thread([this] {
@@ -74,6 +75,7 @@ TEST_CASE("the thread that has the packet may receive again before the first sub
 
 TEST_CASE("a receive that is submitted while another thread submits one is named and so is its OVERLAPPED") {
     scene here;
+    here.overlapped.Internal = 0x103; // STATUS_PENDING: the system has begun with it
     here.record.submit({.call = "WSARecv", .handle = here.socket, .overlapped = &here.overlapped});
     CHECK(here.said.ids == std::vector<std::string>{"concurrent-receive", "overlapped-reused"});
 }
@@ -87,11 +89,73 @@ TEST_CASE("a packet that was posted with the OVERLAPPED of an operation in fligh
     CHECK(here.said.ids == std::vector<std::string>{"overlapped-reused"});
 }
 
+TEST_CASE("memory that is freed before the packet is named at once while the system says that it is in flight") {
+    scene here;
+    here.overlapped.Internal = 0x103; // STATUS_PENDING
+    here.record.returned(here.inside, false, std::nullopt, WSA_IO_PENDING);
+    here.record.freeing("free", &here.overlapped, sizeof here.overlapped);
+    CHECK(here.said.ids == std::vector<std::string>{"freed-while-lent"});
+}
+
+TEST_CASE("memory that is freed after its operation has ended is named when the packet is dequeued") {
+    scene here;
+    here.record.returned(here.inside, true, 0, 0);
+    here.record.freeing("free", &here.overlapped, sizeof here.overlapped);
+    CHECK(here.said.ids.empty());
+    here.dequeue();
+    CHECK(here.said.ids == std::vector<std::string>{"freed-while-lent"});
+}
+
+TEST_CASE("memory may be freed whose packet nobody can dequeue because its socket and its port are closed") {
+    scene here;
+    here.overlapped.Internal = 0x103; // Windows writes the end there when the packet is dequeued
+    here.record.returned(here.inside, false, std::nullopt, WSA_IO_PENDING);
+    here.record.closing("closesocket", here.socket);
+    here.record.closing_port(here.port);
+    here.record.freeing("free", &here.overlapped, sizeof here.overlapped);
+    CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("memory may be gone when its operation has ended in a way that nobody has seen") {
+    scene here;
+    here.record.made_socket("WSASocketW", 501, AF_INET, SOCK_STREAM, true, 0);
+    void* const page = ::VirtualAlloc(nullptr, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    REQUIRE(page != nullptr);
+    const auto overlapped = static_cast<OVERLAPPED*>(page);
+    overlapped->hEvent = reinterpret_cast<HANDLE>(std::uintptr_t{700});
+    const watch::ticket inside = here.record.submit({.call = "WSARecv", .handle = 501, .overlapped = overlapped});
+    here.record.returned(inside, false, std::nullopt, WSA_IO_PENDING);
+    CHECK(::VirtualFree(page, 0, MEM_RELEASE));
+    const HANDLE event = reinterpret_cast<HANDLE>(std::uintptr_t{700});
+    here.record.waits_for(std::span(&event, 1));
+    here.record.signalled(std::span(&event, 1));
+    here.record.freeing("free", page, 4096);
+    CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("two threads may receive on one datagram socket") {
+    scene here;
+    here.record.made_socket("WSASocketW", 501, AF_INET, SOCK_DGRAM, true, 0);
+    OVERLAPPED first{};
+    OVERLAPPED second{};
+    std::thread([&] { here.record.submit({.call = "WSARecv", .handle = 501, .overlapped = &first}); }).join();
+    here.record.submit({.call = "WSARecv", .handle = 501, .overlapped = &second});
+    CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("an operation may have no notification on a socket that was there before") {
+    scene here;
+    here.record.made_socket("WSASocketW", 501, AF_INET, SOCK_STREAM, false, 0);
+    const watch::ticket inside = here.record.submit({.call = "WSARecv", .handle = 501, .overlapped = &here.overlapped});
+    here.record.returned(inside, false, std::nullopt, WSA_IO_PENDING);
+    CHECK(here.said.ids.empty());
+}
+
 TEST_CASE("a socket that gets the handle value of a closed one is another socket") {
     scene here;
     here.dequeue();
     here.record.closing("closesocket", here.socket);
-    here.record.made_socket("WSASocketW", here.socket, AF_INET, 0);
+    here.record.made_socket("WSASocketW", here.socket, AF_INET, SOCK_STREAM, true, 0);
     here.record.returned(here.inside, false, std::nullopt, WSA_IO_PENDING);
     here.record.closing("closesocket", here.socket);
     CHECK(here.said.ids.empty());
