@@ -65,9 +65,7 @@ public:
     // in the next round; `first`: in this one, right now.
     static void ready(operation& one, const iocp::unique_handle& port,
                       bool first = false) noexcept {
-        const bool keeps =
-            here_ != nullptr &&
-            (first || (!here_->full_ && here_->ready_.size() < here_->most_));
+        const bool keeps = here_ != nullptr && (first || here_->has_room());
         if (!keeps) {
             post(one, port); // behind all that waits at the port: any worker may take it
         } else if (first) {
@@ -85,6 +83,11 @@ public:
     // [/ready]
 
 private:
+    // For one more that only this worker knows of. If there may be more at the port, no.
+    bool has_room() const noexcept {
+        return !full_ && round_.size() + ready_.size() < most_;
+    }
+
     // [look]
     // What is at the port comes first in the next round. Those who have had a turn in the
     // last one come after that.
