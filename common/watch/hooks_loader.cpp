@@ -1,4 +1,5 @@
-// Functions that are found at run time, DLLs that come later, and the end.
+// Functions that are found at run time, DLLs that come later, programs that are started,
+// and the end.
 
 #include "common/watch/depth.hpp"
 #include "common/watch/hooks.hpp"
@@ -13,6 +14,8 @@ struct {
     decltype(&::LoadLibraryW) LoadLibraryW;
     decltype(&::LoadLibraryExA) LoadLibraryExA;
     decltype(&::LoadLibraryExW) LoadLibraryExW;
+    decltype(&::CreateProcessA) CreateProcessA;
+    decltype(&::CreateProcessW) CreateProcessW;
     void(WINAPI* ExitProcess)(
         UINT); // its own type says that it does not return, which a template loses
     void(__cdecl* exit[runtimes])(int);
@@ -56,6 +59,43 @@ HMODULE WINAPI our_LoadLibraryExA(const char* name, HANDLE file, DWORD flags) {
 
 HMODULE WINAPI our_LoadLibraryExW(const wchar_t* name, HANDLE file, DWORD flags) {
     return load(real.LoadLibraryExW, name, file, flags);
+}
+
+// With a list of handles in its attributes a process inherits these alone, and not what it
+// was not meant to.
+bool inherits_all(BOOL inherits, DWORD flags) {
+    return inherits != FALSE && (flags & EXTENDED_STARTUPINFO_PRESENT) == 0;
+}
+
+template <typename Function, typename Name, typename Line, typename Start>
+BOOL create(const char* call, Function function, Name name, Line line,
+            SECURITY_ATTRIBUTES* process, SECURITY_ATTRIBUTES* thread, BOOL inherits,
+            DWORD flags, void* environment, Name folder, Start start,
+            PROCESS_INFORMATION* made) {
+    const unwatched depth;
+    if (depth.outermost() && inherits_all(inherits, flags)) {
+        const kept_error error;
+        hooks().record->starts_process(call);
+    }
+    return function(name, line, process, thread, inherits, flags, environment, folder,
+                    start, made);
+}
+
+BOOL WINAPI our_CreateProcessA(const char* name, char* line, SECURITY_ATTRIBUTES* process,
+                               SECURITY_ATTRIBUTES* thread, BOOL inherits, DWORD flags,
+                               void* environment, const char* folder, STARTUPINFOA* start,
+                               PROCESS_INFORMATION* made) {
+    return create("CreateProcessA", real.CreateProcessA, name, line, process, thread,
+                  inherits, flags, environment, folder, start, made);
+}
+
+BOOL WINAPI our_CreateProcessW(const wchar_t* name, wchar_t* line,
+                               SECURITY_ATTRIBUTES* process, SECURITY_ATTRIBUTES* thread,
+                               BOOL inherits, DWORD flags, void* environment,
+                               const wchar_t* folder, STARTUPINFOW* start,
+                               PROCESS_INFORMATION* made) {
+    return create("CreateProcessW", real.CreateProcessW, name, line, process, thread,
+                  inherits, flags, environment, folder, start, made);
 }
 
 [[noreturn]] void WINAPI our_ExitProcess(UINT status) {
@@ -114,6 +154,8 @@ void replace_loader_functions(import_table& table) {
     real.LoadLibraryW = table.replace(dll, "LoadLibraryW", &our_LoadLibraryW);
     real.LoadLibraryExA = table.replace(dll, "LoadLibraryExA", &our_LoadLibraryExA);
     real.LoadLibraryExW = table.replace(dll, "LoadLibraryExW", &our_LoadLibraryExW);
+    real.CreateProcessA = table.replace(dll, "CreateProcessA", &our_CreateProcessA);
+    real.CreateProcessW = table.replace(dll, "CreateProcessW", &our_CreateProcessW);
     real.ExitProcess = table.replace(dll, "ExitProcess", &our_ExitProcess);
     replace_exits_of_runtimes(table);
 }

@@ -23,6 +23,9 @@ struct {
     decltype(&::HeapFree) HeapFree;
     decltype(&::HeapReAlloc) HeapReAlloc;
     decltype(&::VirtualFree) VirtualFree;
+    decltype(&::HeapDestroy) HeapDestroy;
+    decltype(&::DeleteFiber) DeleteFiber;
+    decltype(&::UnmapViewOfFile) UnmapViewOfFile;
 } real;
 
 // [our_free]
@@ -97,6 +100,41 @@ BOOL WINAPI our_VirtualFree(void* address, SIZE_T bytes, DWORD how) {
     return real.VirtualFree(address, bytes, how);
 }
 
+// What belongs to a heap or to a fiber only the system knows: it is asked afterwards what
+// of the lent memory is gone.
+template <typename Function>
+void around_vanishing(const char* call, Function function) {
+    const unwatched depth;
+    if (!depth.outermost()) {
+        function();
+        return;
+    }
+    recorder& record = *hooks().record;
+    {
+        const kept_error error;
+        record.before_vanishing();
+    }
+    function();
+    const kept_error error;
+    record.vanished(call);
+}
+
+BOOL WINAPI our_HeapDestroy(HANDLE heap) {
+    BOOL done = FALSE;
+    around_vanishing("HeapDestroy", [&] { done = real.HeapDestroy(heap); });
+    return done;
+}
+
+void WINAPI our_DeleteFiber(void* fiber) {
+    around_vanishing("DeleteFiber", [&] { real.DeleteFiber(fiber); });
+}
+
+BOOL WINAPI our_UnmapViewOfFile(const void* view) {
+    BOOL done = FALSE;
+    around_vanishing("UnmapViewOfFile", [&] { done = real.UnmapViewOfFile(view); });
+    return done;
+}
+
 template <int Runtime>
 void replace_runtime(import_table& table) {
     runtime& c = real.c[Runtime];
@@ -118,6 +156,10 @@ void replace_memory_functions(import_table& table) {
     real.HeapFree = table.replace(L"kernel32.dll", "HeapFree", &our_HeapFree);
     real.HeapReAlloc = table.replace(L"kernel32.dll", "HeapReAlloc", &our_HeapReAlloc);
     real.VirtualFree = table.replace(L"kernel32.dll", "VirtualFree", &our_VirtualFree);
+    real.HeapDestroy = table.replace(L"kernel32.dll", "HeapDestroy", &our_HeapDestroy);
+    real.DeleteFiber = table.replace(L"kernel32.dll", "DeleteFiber", &our_DeleteFiber);
+    real.UnmapViewOfFile =
+        table.replace(L"kernel32.dll", "UnmapViewOfFile", &our_UnmapViewOfFile);
     replace_memory_functions_of_runtimes(table);
 }
 

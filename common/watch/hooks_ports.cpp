@@ -94,7 +94,7 @@ BOOL WINAPI our_PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR k
     const BOOL ok = real.PostQueuedCompletionStatus(port, bytes, key, overlapped);
     const kept_error error;
     if (!ok) {
-        hooks().record->unpost(overlapped);
+        hooks().record->unpost(port, overlapped);
     }
     return ok;
 }

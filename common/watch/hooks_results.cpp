@@ -84,12 +84,14 @@ BOOL WINAPI our_CancelIoEx(HANDLE handle, OVERLAPPED* overlapped) {
 
 BOOL WINAPI our_CancelIo(HANDLE handle) {
     const unwatched depth;
-    const BOOL ok = real.CancelIo(handle);
-    if (depth.outermost()) {
-        const kept_error error;
-        hooks().record->cancelled("CancelIo", reinterpret_cast<SOCKET>(handle), nullptr,
-                                  ok != FALSE, error.value());
+    if (!depth.outermost()) {
+        return real.CancelIo(handle);
     }
+    const SOCKET socket = reinterpret_cast<SOCKET>(handle);
+    const std::uint32_t own = hooks().record->asks_own_to_end(socket);
+    const BOOL ok = real.CancelIo(handle);
+    const kept_error error;
+    hooks().record->cancelled("CancelIo", socket, nullptr, ok != FALSE, error.value(), own);
     return ok;
 }
 

@@ -1,6 +1,7 @@
 // Winsock's calls that submit no overlapped operation.
 
 #include "common/watch/depth.hpp"
+#include "common/watch/guarded_read.hpp"
 #include "common/watch/hooks.hpp"
 
 #include <ws2tcpip.h>
@@ -132,11 +133,16 @@ int WSAAPI our_closesocket(SOCKET handle) {
     if (!depth.outermost()) {
         return real.closesocket(handle);
     }
-    const socket_info closed = hooks().record->closing("closesocket", handle);
+    recorder& record = *hooks().record;
+    u_long unread = 0;
+    if (record.knows(handle) && real.ioctlsocket(handle, FIONREAD, &unread) != 0) {
+        unread = 0; // it listens, or is not connected
+    }
+    const socket_info closed = record.closing("closesocket", handle, unread);
     const int result = real.closesocket(handle);
     const kept_error error;
     if (result == SOCKET_ERROR) {
-        hooks().record->put_back(closed);
+        record.put_back(closed);
     }
     return result;
 }
@@ -181,10 +187,20 @@ int WSAAPI our_setsockopt(SOCKET handle, int level, int option, const char* valu
                           int length) {
     const unwatched depth;
     const int result = real.setsockopt(handle, level, option, value, length);
-    if (depth.outermost() && result != SOCKET_ERROR && level == SOL_SOCKET &&
-        option == SO_UPDATE_ACCEPT_CONTEXT) {
-        const kept_error error;
-        hooks().record->has_context(handle);
+    if (!depth.outermost() || level != SOL_SOCKET) {
+        return result;
+    }
+    const kept_error error;
+    recorder& record = *hooks().record;
+    const bool ok = result != SOCKET_ERROR;
+    if (option == SO_UPDATE_ACCEPT_CONTEXT || option == SO_UPDATE_CONNECT_CONTEXT) {
+        if (ok) {
+            record.has_context(handle);
+        } else if (const auto listener =
+                       guarded_read(reinterpret_cast<const SOCKET*>(value));
+                   option == SO_UPDATE_ACCEPT_CONTEXT && listener) {
+            record.context_failed(*listener);
+        }
     }
     return result;
 }

@@ -44,6 +44,15 @@ constexpr std::size_t outcome_column = 38;
 constexpr std::size_t memory_column = 83;
 constexpr std::size_t more_column = 116;
 
+// What CancelIo asks to end.
+std::string own_words(std::uint32_t own, const std::string& thread,
+                      const std::string& socket) {
+    return (own == 0   ? "nothing"
+            : own == 1 ? "1 operation"
+                       : std::to_string(own) + " operations") +
+           (" of " + thread) + " on " + socket + " asked to end";
+}
+
 // Appends the cells of a line, and the spaces between them.
 class columns {
 public:
@@ -227,7 +236,9 @@ void narration::tell(std::string& to, const record& what) {
             print(to, one);
             break;
         case record_kind::close:
-            one.outcome = "closed";
+            one.outcome = what.bytes == 0
+                              ? "closed"
+                              : "closed with " + bytes_words(what.bytes) + " unread";
             print(to, one);
             break;
         case record_kind::port:
@@ -280,7 +291,8 @@ void narration::tell(std::string& to, const record& what) {
             print(to, one);
             break;
         case record_kind::cancel:
-            one.outcome = one.failed            ? failed_words(what.error)
+            one.outcome = one.failed   ? failed_words(what.error)
+                          : what.asked ? own_words(*what.asked, one.thread, one.socket)
                           : what.operation == 0 ? "all of " + one.socket + " asked to end"
                                                 : "asked to end, still lent";
             print(to, one);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,9 +68,11 @@ struct record {
     std::uint64_t operation = 0;
     told_by told = told_by::nothing; ///< submit
     outcome result = outcome::none;
-    std::uint32_t error = 0; ///< the system's code, when failed
-    std::uint32_t bytes = 0; ///< transferred, or posted
-    std::uint64_t key = 0;   ///< completion key
+    std::uint32_t error = 0;              ///< the system's code, when failed
+    std::uint32_t bytes = 0;              ///< transferred, posted, or unread at a close
+    std::uint64_t key = 0;                ///< completion key
+    std::optional<std::uint32_t> asked{}; ///< cancel: how many operations, where it is not
+                                          ///< one, nor all of the socket
     std::uintptr_t overlapped = 0;
     std::uint64_t dequeues = 0;        ///< end: calls that have asked ports for packets
     bool posted = false;               ///< packet: the program posted it itself

@@ -2,9 +2,11 @@
 
 #include "common/watch/recorder.hpp"
 
+#include "common/watch/guarded_read.hpp"
 #include "common/watch/recorder_lock.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace iocp::watch {
@@ -12,10 +14,17 @@ namespace iocp::watch {
 std::uint64_t hash_of(const std::vector<lent_memory>& memory) {
     std::uint64_t hash = 14'695'981'039'346'656'037U;
     for (const lent_memory& one : memory) {
-        if (!one.written && !one.overlapped) {
-            const auto* const bytes = reinterpret_cast<const unsigned char*>(one.address);
-            for (std::size_t i = 0; i < one.bytes; ++i) {
-                hash = (hash ^ bytes[i]) * 1'099'511'628'211U;
+        std::array<unsigned char, 4096> some{};
+        for (std::size_t at = 0; at < one.bytes && !one.written && !one.overlapped;
+             at += some.size()) {
+            const std::size_t bytes = std::min(some.size(), one.bytes - at);
+            // What is not there any more counts as well: it is something else than before.
+            if (!guarded_read(some.data(), reinterpret_cast<const void*>(one.address + at),
+                              bytes)) {
+                some.fill(0);
+            }
+            for (std::size_t i = 0; i < bytes; ++i) {
+                hash = (hash ^ some[i]) * 1'099'511'628'211U;
             }
         }
     }

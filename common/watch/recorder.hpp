@@ -41,6 +41,18 @@ public:
     /// closesocket is about to be called.
     virtual void closing(const world& before, const socket_info& socket,
                          const moment& at) = 0;
+    /// A listening socket has had no accept in flight for a while, and the last one had
+    /// failed.
+    virtual void deaf(const socket_info& socket, const moment& at) = 0;
+    /// The program has posted very many packets to a port that nobody has dequeued.
+    virtual void piling_up(const port_info& port, const moment& at) = 0;
+    /// A process is about to be started that inherits this socket.
+    /// \param others how many more it inherits
+    virtual void inheriting(const socket_info& socket, std::size_t others, const char* call,
+                            const moment& at) = 0;
+    /// CancelIo has been called, and only other threads have operations in flight there.
+    virtual void cancelled_nothing(const socket_info& socket, const operation& other,
+                                   const moment& at) = 0;
     /// A thread is about to wait for these events.
     virtual void waiting(const world& before, std::span<const HANDLE> events,
                          const moment& at) = 0;
@@ -59,6 +71,9 @@ public:
     /// A block of memory is about to be freed, and some of it is lent.
     virtual void freeing(std::span<const operation* const> lent, const char* call,
                          std::uintptr_t begin, std::uintptr_t end, const moment& at) = 0;
+    /// A call has taken memory away as a whole, and some of it is lent.
+    virtual void vanished(const operation& one, const lent_memory& memory, const char* call,
+                          const moment& at) = 0;
     /// A thread has come to its end.
     virtual void thread_ending(const world& before, const thread_info& thread,
                                const moment& at) = 0;
@@ -137,7 +152,8 @@ public:
     void made_socket(const char* call, SOCKET handle, int family, int type, bool seen,
                      std::uint64_t began);
     /// Before closesocket; put_back after it, when it has failed.
-    socket_info closing(const char* call, SOCKET handle);
+    /// \param unread bytes that have come and that nobody has received
+    socket_info closing(const char* call, SOCKET handle, std::uint32_t unread = 0);
     void put_back(const socket_info& socket);
     bool knows(SOCKET handle) const;
 
@@ -147,6 +163,8 @@ public:
     void skips_packets(HANDLE handle);
     void has_context(SOCKET handle);
     void made_event(HANDLE event);
+    /// After SO_UPDATE_ACCEPT_CONTEXT has failed: the accept has.
+    void context_failed(SOCKET listener);
     /// Before the call.
     void loses_sight(HANDLE handle, const char* call);
     void closing_port(HANDLE port);
@@ -155,7 +173,7 @@ public:
 
     /// Before PostQueuedCompletionStatus; unpost after it, when it has failed.
     void post(HANDLE port, std::uint32_t bytes, std::uint64_t key, OVERLAPPED* overlapped);
-    void unpost(OVERLAPPED* overlapped);
+    void unpost(HANDLE port, OVERLAPPED* overlapped);
 
     /// Around a wait for packets.
     void waits(HANDLE port);
@@ -182,12 +200,24 @@ public:
     LPWSAOVERLAPPED_COMPLETION_ROUTINE
     entered_routine(OVERLAPPED* overlapped, std::uint32_t bytes, std::uint32_t error);
 
+    /// Before CancelIo, which asks only what this thread has submitted to end.
+    /// \return how many operations these are
+    std::uint32_t asks_own_to_end(SOCKET handle);
     /// After CancelIoEx or CancelIo.
+    /// \param own of CancelIo: what asks_own_to_end has returned
     void cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped, bool ok,
-                   std::uint32_t error);
+                   std::uint32_t error, std::optional<std::uint32_t> own = std::nullopt);
+
+    /// Before a process is started that inherits handles.
+    void starts_process(const char* call);
 
     /// Before memory is freed. Cheap when nothing near it is lent.
     void freeing(const char* call, const void* block, std::size_t bytes);
+
+    /// Around a call that takes memory away, of which is not known what belongs to it: a
+    /// fiber's stack, a heap, a view of a file.
+    void before_vanishing();
+    void vanished(const char* call);
 
     /// On the thread that ends.
     void thread_ends();
@@ -218,6 +248,8 @@ private:
     void settle(std::uint64_t number);
     void settle_all();
     void take_back_orphans(std::uint32_t thread);
+    void accept_ended(SOCKET listener, bool failed);
+    void look_for_deaf_ones();
 
     listener& told_;
     bool hash_sends_;

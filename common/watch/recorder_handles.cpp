@@ -28,7 +28,7 @@ void recorder::made_socket(const char* call, SOCKET handle, int family, int type
 
 // The handle value can be another's as soon as the real call is under way, so the socket
 // leaves the world before it.
-socket_info recorder::closing(const char* call, SOCKET handle) {
+socket_info recorder::closing(const char* call, SOCKET handle, std::uint32_t unread) {
     const locked guard(*this);
     const thread_info& thread = who();
     const auto found = world_.sockets.find(handle);
@@ -42,7 +42,8 @@ socket_info recorder::closing(const char* call, SOCKET handle) {
           .thread = thread.number,
           .call = call,
           .socket = socket.number,
-          .result = outcome::ok});
+          .result = outcome::ok,
+          .bytes = unread});
     return socket;
 }
 
@@ -90,7 +91,72 @@ void recorder::skips_packets(HANDLE handle) {
 void recorder::has_context(SOCKET handle) {
     const locked guard(*this);
     if (socket_info* const socket = find(handle)) {
-        socket->needs_context = false;
+        socket->needs_context = nullptr;
+    }
+}
+
+void recorder::accept_ended(SOCKET listener, bool failed) {
+    socket_info* const socket = find(listener);
+    if (socket == nullptr) {
+        return;
+    }
+    socket->accepts -= socket->accepts > 0 ? 1 : 0;
+    socket->accept_failed = failed;
+    socket->last_accepted = now();
+    socket->record_then = records_;
+    if (failed && socket->accepts == 0) {
+        world_.deaf.push_back(listener);
+    }
+}
+
+void recorder::context_failed(SOCKET listener) {
+    const locked guard(*this);
+    if (socket_info* const socket = find(listener);
+        socket != nullptr && socket->accepts == 0) {
+        socket->accept_failed = true;
+        socket->last_accepted = now();
+        socket->record_then = records_;
+        world_.deaf.push_back(listener);
+    }
+}
+
+// A server may wait a moment before it tries again, and another thread may be about to: so
+// it has time, and more where much else is going on. It is looked at before and after waits
+// for packets.
+void recorder::look_for_deaf_ones() {
+    constexpr std::uint64_t a_while = 1'500'000'000;
+    constexpr std::uint64_t long_enough = 30'000'000'000;
+    constexpr std::uint64_t hardly_anything = 50; // records
+    std::erase_if(world_.deaf, [this](SOCKET handle) {
+        const socket_info* const socket = find(handle);
+        if (socket == nullptr || socket->accepts > 0 || !socket->accept_failed) {
+            return true;
+        }
+        const bool quiet = records_ <= socket->record_then + hardly_anything;
+        if (now() < socket->last_accepted + (quiet ? a_while : long_enough)) {
+            return false;
+        }
+        told_.deaf(*socket, at(who()));
+        return true;
+    });
+}
+
+void recorder::starts_process(const char* call) {
+    const locked guard(*this);
+    const socket_info* first = nullptr;
+    std::size_t count = 0;
+    for (const auto& [handle, socket] : world_.sockets) {
+        DWORD flags = 0;
+        if (::GetHandleInformation(reinterpret_cast<HANDLE>(handle), &flags) &&
+            (flags & HANDLE_FLAG_INHERIT) != 0) {
+            ++count;
+            if (first == nullptr || socket.number < first->number) {
+                first = &socket;
+            }
+        }
+    }
+    if (first != nullptr) {
+        told_.inheriting(*first, count - 1, call, at(who()));
     }
 }
 
@@ -141,8 +207,13 @@ void recorder::post(HANDLE port, std::uint32_t bytes, std::uint64_t key,
                     OVERLAPPED* overlapped) {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
-    const std::uint32_t number = find_or_add_port(port).number;
+    port_info& posted_to = find_or_add_port(port);
+    const std::uint32_t number = posted_to.number;
     world_.posted.emplace(overlapped, posted_packet{number, key, bytes});
+    constexpr std::uint32_t very_many = 100'000;
+    if (++posted_to.posted == very_many) {
+        told_.piling_up(posted_to, at(who()));
+    }
     emit({.kind = record_kind::post,
           .thread = thread,
           .call = "PostQueuedCompletionStatus",
@@ -153,16 +224,19 @@ void recorder::post(HANDLE port, std::uint32_t bytes, std::uint64_t key,
           .overlapped = reinterpret_cast<std::uintptr_t>(overlapped)});
 }
 
-void recorder::unpost(OVERLAPPED* overlapped) {
+void recorder::unpost(HANDLE port, OVERLAPPED* overlapped) {
     const locked guard(*this);
     if (const auto found = world_.posted.find(overlapped); found != world_.posted.end()) {
         world_.posted.erase(found);
+        port_info& posted_to = find_or_add_port(port);
+        posted_to.posted -= posted_to.posted > 0 ? 1 : 0;
     }
 }
 
 void recorder::waits(HANDLE port) {
     const locked guard(*this);
     told_.calling(world_, at(who()));
+    look_for_deaf_ones();
     if (const auto found = world_.ports.find(port); found != world_.ports.end()) {
         ++found->second.waiting;
     }
@@ -172,6 +246,7 @@ void recorder::wait_ended(HANDLE port, std::uint32_t error, bool worth_a_record)
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     ++dequeues_;
+    look_for_deaf_ones();
     std::uint32_t number = 0;
     if (const auto found = world_.ports.find(port); found != world_.ports.end()) {
         number = found->second.number;

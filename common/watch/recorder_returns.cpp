@@ -4,6 +4,7 @@
 #include "common/watch/recorder_lock.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace iocp::watch {
@@ -33,11 +34,21 @@ void recorder::come_back(std::uint64_t number, record what) {
         std::erase_if(socket->threads,
                       [&](const inside& call) { return call.operation == number; });
     }
-    if (one.accept_handle != INVALID_SOCKET && what.result != outcome::failed) {
+    const bool failed = what.result == outcome::failed;
+    if (one.accept_handle != INVALID_SOCKET) {
         if (socket_info* const accepted = find(one.accept_handle);
-            accepted != nullptr && accepted->number == one.accept_socket) {
-            accepted->needs_context = true;
+            !failed && accepted != nullptr && accepted->number == one.accept_socket) {
+            accepted->needs_context = "SO_UPDATE_ACCEPT_CONTEXT";
         }
+        if (const socket_info* const listener = find(one.handle);
+            listener != nullptr && listener->number == one.socket) {
+            accept_ended(one.handle, failed);
+        }
+    }
+    if (socket_info* const connected = find(one.handle);
+        !failed && connected != nullptr && connected->number == one.socket &&
+        std::string_view(one.call) == "ConnectEx") {
+        connected->needs_context = "SO_UPDATE_CONNECT_CONTEXT";
     }
     what.thread = thread.number;
     what.call = one.call;
@@ -67,19 +78,28 @@ void recorder::dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped,
         return one.second.key == key && one.second.bytes == bytes;
     });
     const operation* const one = overlapped == nullptr ? nullptr : world_.with(overlapped);
+    const ULONG_PTR status =
+        one == nullptr || one->gone ? 0 : guarded_read(&overlapped->Internal).value_or(0);
     if (!error) {
-        error = one == nullptr || one->gone ? 0 : code_of(overlapped->Internal);
+        error = code_of(status);
     }
     what.result = *error == 0 ? outcome::ok : outcome::failed;
     what.error = *error;
-    if (one != nullptr &&
-        (posted == last || one->gone || overlapped->Internal != still_pending)) {
+    if (one != nullptr && (posted == last || status != still_pending)) {
         come_back(one->number, std::move(what));
         return;
     }
     what.posted = posted != last;
     if (what.posted) {
         world_.posted.erase(posted);
+        port_info& posted_to = find_or_add_port(port);
+        posted_to.posted -= posted_to.posted > 0 ? 1 : 0;
+    } else if (const auto late = world_.failed_datagrams.find(overlapped);
+               late != world_.failed_datagrams.end()) {
+        what.operation = late->second.operation;
+        what.call = late->second.call;
+        what.socket = late->second.socket;
+        world_.failed_datagrams.erase(late);
     } else {
         told_.strange_packet(what.port, what.overlapped, at(thread));
     }
@@ -121,8 +141,8 @@ void recorder::answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uin
     // still pending. GetOverlappedResultEx has codes of its own for a wait that is over.
     // One that is told of by a packet has lent its memory until the packet is dequeued,
     // whatever its result says.
-    if (one == nullptr || what.result == outcome::incomplete ||
-        (!one->gone && overlapped->Internal == still_pending) || is_told_later(*one)) {
+    if (one == nullptr || what.result == outcome::incomplete || is_pending(*one) ||
+        is_told_later(*one)) {
         emit(std::move(what));
         return;
     }
@@ -193,7 +213,6 @@ void recorder::settle(std::uint64_t number) {
     operation& one = found->second;
     if (!one.signalled) {
         const auto now = guarded_read(one.overlapped);
-        one.gone = !now;
         // With a port Windows writes the end there when the packet is dequeued: never, when
         // the port is closed. The end of its socket is the end of the operation then.
         const bool no_packet = one.told == told_by::port && !is_told_later(one);

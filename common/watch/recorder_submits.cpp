@@ -3,6 +3,7 @@
 #include "common/watch/recorder_lock.hpp"
 #include "common/watch/stack.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace iocp::watch {
@@ -13,15 +14,15 @@ bool low_bit(HANDLE event) {
     return (reinterpret_cast<std::uintptr_t>(event) & 1) != 0;
 }
 
-told_by how(const submission& next, const socket_info& socket) {
+told_by how(const submission& next, HANDLE event, const socket_info& socket) {
     if (next.routine != nullptr) {
         return told_by::routine;
     }
     // The low bit of hEvent says: no packet for this one, although the socket has a port.
-    if (socket.port != 0 && !low_bit(next.overlapped->hEvent)) {
+    if (socket.port != 0 && !low_bit(event)) {
         return told_by::port;
     }
-    return next.overlapped->hEvent != nullptr ? told_by::event : told_by::nothing;
+    return event != nullptr ? told_by::event : told_by::nothing;
 }
 
 } // namespace
@@ -38,19 +39,21 @@ ticket recorder::submit(submission next) {
     if (socket.untracked) {
         return entered;
     }
+    world_.failed_datagrams.erase(next.overlapped);
     const auto address = reinterpret_cast<std::uintptr_t>(next.overlapped);
     settle(world_.touching(address, address + sizeof(OVERLAPPED)));
     for (const lent_memory& memory : next.buffers) {
         settle(world_.touching(memory.address, memory.address + memory.bytes));
     }
+    const HANDLE event = next.overlapped->hEvent;
     operation one{.number = ++operations_,
                   .call = next.call,
                   .socket = socket.number,
                   .handle = next.handle,
                   .accept_handle = next.accept_handle,
-                  .told = how(next, socket),
+                  .told = how(next, event, socket),
                   .overlapped = next.overlapped,
-                  .event = next.overlapped->hEvent,
+                  .event = event,
                   .port = socket.port,
                   .key = socket.key,
                   .socket_seen = socket.seen,
@@ -63,6 +66,7 @@ ticket recorder::submit(submission next) {
                   .family = next.family};
     if (next.accept_handle != INVALID_SOCKET) {
         one.accept_socket = find_or_add(next.accept_handle).number;
+        ++find_or_add(next.handle).accepts;
     }
     one.memory.insert(one.memory.begin(),
                       lent_memory{reinterpret_cast<std::uintptr_t>(next.overlapped),
@@ -135,6 +139,12 @@ void recorder::returned(const ticket& entered, bool immediate,
     const bool result_read = one.told == told_by::port      ? skips
                              : one.told == told_by::routine ? false
                                                             : bytes.has_value();
+    // A receive that a datagram does not fit into fails at once, and a packet may come all
+    // the same.
+    if (!immediate && one.told == told_by::port &&
+        (error == WSAEMSGSIZE || error == ERROR_MORE_DATA)) {
+        world_.failed_datagrams[one.overlapped] = {one.number, one.call, one.socket};
+    }
     if (!immediate || result_read) {
         what.back = true;
         come_back(entered.operation, std::move(what));
@@ -143,8 +153,30 @@ void recorder::returned(const ticket& entered, bool immediate,
     emit(std::move(what));
 }
 
+std::uint32_t recorder::asks_own_to_end(SOCKET handle) {
+    const locked guard(*this);
+    const thread_info& thread = who();
+    const socket_info* const socket = find(handle);
+    if (socket == nullptr) {
+        return 0;
+    }
+    settle_all();
+    std::uint32_t own = 0;
+    const operation* other = nullptr;
+    for (const auto& [number, one] : world_.operations) {
+        if (one.socket == socket->number && one.pending) {
+            own += one.thread == thread.number ? 1 : 0;
+            other = &one;
+        }
+    }
+    if (own == 0 && other != nullptr) {
+        told_.cancelled_nothing(*socket, *other, at(thread));
+    }
+    return own;
+}
+
 void recorder::cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped, bool ok,
-                         std::uint32_t error) {
+                         std::uint32_t error, std::optional<std::uint32_t> own) {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     const socket_info* const socket = world_.socket(handle);
@@ -158,7 +190,37 @@ void recorder::cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped
           .socket = socket->number,
           .operation = one == nullptr ? 0 : one->number,
           .result = ok ? outcome::ok : outcome::failed,
-          .error = ok ? 0 : error});
+          .error = ok ? 0 : error,
+          .asked = own});
+}
+
+void recorder::before_vanishing() {
+    if (in_flight_ > 0) {
+        const locked guard(*this);
+        settle_all();
+    }
+}
+
+void recorder::vanished(const char* call) {
+    if (in_flight_ == 0) {
+        return;
+    }
+    const locked guard(*this);
+    const auto is_gone = [](const lent_memory& memory) {
+        MEMORY_BASIC_INFORMATION there{};
+        return memory.bytes > 0 &&
+               ::VirtualQuery(reinterpret_cast<const void*>(memory.address), &there,
+                              sizeof(there)) != 0 &&
+               there.State != MEM_COMMIT;
+    };
+    for (auto& [number, one] : world_.operations) {
+        const auto gone = std::find_if(one.memory.begin(), one.memory.end(), is_gone);
+        if (!one.gone && gone != one.memory.end()) {
+            told_.vanished(one, *gone, call, at(who()));
+            one.gone = true;
+            one.pending = false;
+        }
+    }
 }
 
 void recorder::freeing(const char* call, const void* block, std::size_t bytes) {

@@ -194,12 +194,15 @@ void rules::entering(const world& before, const socket_info& socket, const insid
             }
         }
     }
-    if (socket.needs_context &&
+    if (socket.needs_context != nullptr &&
         (name == "shutdown" || name == "getpeername" || name == "getsockname")) {
-        say(checks::accept_context_missing, at, nullptr, socket.number,
-            std::string(name) + " on " + name_of_socket(socket.number) +
-                ", which AcceptEx has accepted: SO_UPDATE_ACCEPT_CONTEXT was not set "
-                "before");
+        const std::string_view option = socket.needs_context;
+        const bool accepted = option == "SO_UPDATE_ACCEPT_CONTEXT";
+        say(accepted ? checks::accept_context_missing : checks::connect_context_missing, at,
+            nullptr, socket.number,
+            std::string(name) + " on " + name_of_socket(socket.number) + ", which " +
+                (accepted ? "AcceptEx has accepted: " : "ConnectEx has connected: ") +
+                std::string(option) + " was not set before");
     }
     look_at_frames(before, at);
 }
@@ -249,12 +252,13 @@ void rules::waiting(const world& before, std::span<const HANDLE> events, const m
 // routine may use hEvent as it likes, and so may a program that has asked the OVERLAPPED
 // and knows that the operation has ended.
 // \param told the program is being told of the end just now
-void rules::look_at_event(const operation& one, bool told, const moment& at) {
-    if (one.told == told_by::routine || one.gone) {
-        return;
+// \return false where the OVERLAPPED is not there any more
+bool rules::look_at_event(const operation& one, bool told, const moment& at) {
+    if (one.gone) {
+        return true;
     }
     const auto now = guarded_read(&one.overlapped->hEvent);
-    if (now && *now != one.event &&
+    if (now && *now != one.event && one.told != told_by::routine &&
         (told || one.told == told_by::port || is_pending(one)) &&
         events_changed_.insert(one.number).second) {
         say(checks::event_changed, at, &one, one.socket,
@@ -262,6 +266,7 @@ void rules::look_at_event(const operation& one, bool told, const moment& at) {
                 " had it: " + hex(one.event) + " became " + hex(*now) +
                 ", which the system does not set");
     }
+    return now.has_value();
 }
 
 void rules::asking(const operation& one, const socket_info* asked, bool wait,
@@ -303,7 +308,16 @@ void rules::coming_back(const world& before, const operation& one, bool told,
     if (one.gone) {
         return;
     }
-    look_at_event(one, true, at);
+    // Until its packet or its routine an operation has lent its memory, which cannot have
+    // gone.
+    if (!look_at_event(one, true, at) && one.told != told_by::event &&
+        one.told != told_by::nothing) {
+        say(checks::freed_while_lent, at, &one, one.socket,
+            "the memory at " + hex(one.overlapped) + ", with the OVERLAPPED of " +
+                name_of(one) + ", is gone before its " +
+                (one.told == told_by::port ? "packet is dequeued" : "routine is entered"));
+        return;
+    }
     if (hash_sends_ && hash_of(one.memory) != one.sent_hash) {
         say(checks::send_buffer_changed, at, &one, one.socket,
             "the buffer that " + name_of(one) +
@@ -329,6 +343,14 @@ void rules::freeing(std::span<const operation* const> lent, const char* call,
     }
 }
 
+void rules::vanished(const operation& one, const lent_memory& memory, const char* call,
+                     const moment& at) {
+    say_in_flight(checks::freed_while_lent, at, one, one.socket,
+                  std::string(call) + " frees the memory at " + hex(memory.address) +
+                      ", with " + (memory.overlapped ? "the OVERLAPPED" : "a buffer") +
+                      " of " + name_of(one) + " in it");
+}
+
 void rules::thread_ending(const world& before, const thread_info& thread,
                           const moment& at) {
     for (const auto& [number, one] : before.operations) {
@@ -349,12 +371,46 @@ void rules::thread_ending(const world& before, const thread_info& thread,
 }
 
 void rules::closing_port(const port_info& port, const moment& at) {
+    constexpr std::uint32_t many = 1000; // a few that nobody needs any more are no harm
+    if (port.posted >= many) {
+        piling_up(port, at);
+    }
     if (port.waiting > 0) {
         say(checks::port_closed_with_waiters, at, nullptr, 0,
             "p" + std::to_string(port.number) + " is closed while " +
                 std::to_string(port.waiting) +
                 (port.waiting == 1 ? " thread waits on it" : " threads wait on it"));
     }
+}
+
+void rules::deaf(const socket_info& socket, const moment& at) {
+    say(checks::listener_deaf, at, nullptr, socket.number,
+        name_of_socket(socket.number) +
+            " listens and has had no accept in flight since the last one failed: nobody "
+            "is accepted any more");
+}
+
+void rules::piling_up(const port_info& port, const moment& at) {
+    say(checks::packets_pile_up, at, nullptr, 0,
+        std::to_string(port.posted) + " packets are posted to p" +
+            std::to_string(port.number) + " that nobody has dequeued");
+}
+
+void rules::inheriting(const socket_info& socket, std::size_t others, const char* call,
+                       const moment& at) {
+    say(checks::socket_inherited, at, nullptr, socket.number,
+        std::string(call) + " starts a process that inherits " +
+            name_of_socket(socket.number) +
+            (others == 0 ? "" : " and " + std::to_string(others) + " more sockets") +
+            ": closing them here ends nothing while it lives");
+}
+
+void rules::cancelled_nothing(const socket_info& socket, const operation& other,
+                              const moment& at) {
+    say(checks::cancel_of_nothing, at, &other, socket.number,
+        "CancelIo asks what t" + std::to_string(at.thread) + " has submitted on " +
+            name_of_socket(socket.number) + " to end, which is nothing; " + name_of(other) +
+            " is t" + std::to_string(other.thread) + "'s");
 }
 
 void rules::losing_sight(const socket_info& socket, const char* call, const moment& at) {

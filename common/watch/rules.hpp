@@ -42,6 +42,12 @@ public:
                   const moment& at) override;
     void calling(const world& before, const moment& at) override;
     void closing(const world& before, const socket_info& socket, const moment& at) override;
+    void deaf(const socket_info& socket, const moment& at) override;
+    void piling_up(const port_info& port, const moment& at) override;
+    void inheriting(const socket_info& socket, std::size_t others, const char* call,
+                    const moment& at) override;
+    void cancelled_nothing(const socket_info& socket, const operation& other,
+                           const moment& at) override;
     void waiting(const world& before, std::span<const HANDLE> events,
                  const moment& at) override;
     void asking(const operation& one, const socket_info* asked, bool wait,
@@ -52,6 +58,8 @@ public:
                         const moment& at) override;
     void freeing(std::span<const operation* const> lent, const char* call,
                  std::uintptr_t begin, std::uintptr_t end, const moment& at) override;
+    void vanished(const operation& one, const lent_memory& memory, const char* call,
+                  const moment& at) override;
     void thread_ending(const world& before, const thread_info& thread,
                        const moment& at) override;
     void closing_port(const port_info& port, const moment& at) override;
@@ -68,7 +76,7 @@ private:
     void say_left(const check& what, const moment& at, std::uint32_t socket,
                   const call_stack& made, std::string text);
     void report(finding found);
-    void look_at_event(const operation& one, bool told, const moment& at);
+    bool look_at_event(const operation& one, bool told, const moment& at);
     void look_at_frames(const world& before, const moment& at);
 
     reader& told_;

@@ -32,9 +32,13 @@ struct socket_info {
     bool skip_mode = false;
     bool seen = false; ///< from its birth, and no other process has it: nothing is known
                        ///< otherwise of its port and its modes
-    bool needs_context =
-        false; ///< accepted by AcceptEx, and SO_UPDATE_ACCEPT_CONTEXT is not set yet
-    bool untracked = false; ///< its packets are dequeued inside the system
+    const char* needs_context = nullptr; ///< the option that is to be set first: AcceptEx
+                                         ///< has accepted it, or ConnectEx has connected it
+    std::uint32_t accepts = 0;           ///< AcceptEx in flight on it
+    bool accept_failed = false;          ///< the last that came back had failed
+    std::uint64_t last_accepted = 0;     ///< when that was, in nanoseconds since the start
+    std::uint64_t record_then = 0;       ///< the last record at that time
+    bool untracked = false;              ///< its packets are dequeued inside the system
     std::vector<inside> threads{};
     call_stack made{};
 };
@@ -98,6 +102,7 @@ bool is_pending(const operation& one);
 struct port_info {
     std::uint32_t number = 0;
     std::uint32_t waiting = 0; ///< threads that wait on it
+    std::uint32_t posted = 0;  ///< packets that the program has posted and nobody dequeued
 };
 
 /// A thread that has made a call.
@@ -120,6 +125,14 @@ struct posted_packet {
     std::uint32_t bytes = 0;
 };
 
+/// A datagram that did not fit has failed its receive at once, and its packet may come all
+/// the same.
+struct failed_datagram {
+    std::uint64_t operation = 0;
+    const char* call = "";
+    std::uint32_t socket = 0;
+};
+
 /// What is open, lent and under way in the program at this moment, as far as its calls show
 /// it.
 ///
@@ -132,6 +145,9 @@ public:
     std::unordered_map<DWORD, thread_info> threads;
     std::map<std::uint64_t, operation> operations; ///< in flight, by number
     std::unordered_multimap<const OVERLAPPED*, posted_packet> posted;
+    std::unordered_map<const OVERLAPPED*, failed_datagram> failed_datagrams;
+    std::vector<SOCKET> deaf; ///< listening sockets whose last accept has failed, and that
+                              ///< have none in flight
 
     /// \return the operation in flight that has this OVERLAPPED; null when there is none
     const operation* with(const OVERLAPPED* overlapped) const;

@@ -38,14 +38,6 @@ TEST_CASE("worker-ends-on-failure serves that client when a failed operation doe
     check_well("worker_ends_on_failure", "has its echo.");
 }
 
-TEST_CASE("accept-not-renewed leaves a client unserved when an earlier one has reset") {
-    check_harm("accept_not_renewed", "nobody will ever hear it.");
-}
-
-TEST_CASE("accept-not-renewed serves that client when each accept is followed by the next") {
-    check_well("accept_not_renewed", "has its echo.");
-}
-
 TEST_CASE("closed-at-half-close loses the rest of an echo that is still being sent") {
     check_harm("closed_at_half_close", "only a part came");
 }

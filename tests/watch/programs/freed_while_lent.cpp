@@ -63,6 +63,67 @@ void right() {
 }
 // [/right]
 
+// [wrong_heap]
+// A heap of its own for a connection, which goes as a whole.
+void wrong_heap() {
+    pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    const HANDLE heap = ::HeapCreate(0, 0, 0);
+    check(heap != nullptr, "HeapCreate");
+    auto* const c = static_cast<connection*>(::HeapAlloc(heap, HEAP_ZERO_MEMORY, sizeof(connection)));
+    check(c != nullptr, "HeapAlloc");
+    receive(sockets.ours, c->overlapped, c->room);
+    ::closesocket(std::exchange(sockets.ours, INVALID_SOCKET));
+    // here: the packet is still to come
+    ::HeapDestroy(heap);
+    dequeue(port);
+}
+// [/wrong_heap]
+
+// [wrong_fiber]
+void* scheduler;
+const pair* of_the_task;
+
+// A task with a stack of its own.
+void CALLBACK task(void*) {
+    OVERLAPPED overlapped{};
+    char room[sizeof(connection::room)];
+    receive(of_the_task->ours, overlapped, room);
+    ::SwitchToFiber(scheduler);
+}
+
+void wrong_fiber() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    of_the_task = &sockets;
+    scheduler = ::ConvertThreadToFiber(nullptr);
+    check(scheduler != nullptr, "ConvertThreadToFiber");
+    void* const fiber = ::CreateFiber(0, task, nullptr);
+    check(fiber != nullptr, "CreateFiber");
+    ::SwitchToFiber(fiber);
+    // here: its stack goes, and the packet is still to come
+    ::DeleteFiber(fiber);
+    dequeue(port);
+}
+// [/wrong_fiber]
+
+// [right_fiber]
+void right_fiber() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    of_the_task = &sockets;
+    scheduler = ::ConvertThreadToFiber(nullptr);
+    check(scheduler != nullptr, "ConvertThreadToFiber");
+    void* const fiber = ::CreateFiber(0, task, nullptr);
+    check(fiber != nullptr, "CreateFiber");
+    ::SwitchToFiber(fiber);
+    dequeue(port);
+    ::DeleteFiber(fiber);
+}
+// [/right_fiber]
+
 // [wrong_free]
 void wrong_free() {
     const pair sockets;
@@ -341,6 +402,9 @@ void right_failure() {
 int main(int argc, char** argv) {
     return run(argc, argv,
                {{"wrong", wrong},
+                {"wrong heap", wrong_heap},
+                {"wrong fiber", wrong_fiber},
+                {"right fiber", right_fiber},
                 {"wrong free", wrong_free},
                 {"wrong buffer", wrong_buffer},
                 {"wrong realloc", wrong_realloc},

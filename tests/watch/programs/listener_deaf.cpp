@@ -1,4 +1,4 @@
-// accept-not-renewed: the next accept is submitted only when this one has brought a client.
+// listener-deaf: the next accept is submitted only when this one has brought a client.
 //
 // A client that resets before it has said a word ends the accept without a client. When nobody submits the next one,
 // the listener is deaf: clients go on connecting, for the system's queue takes them, and nobody ever serves them.
@@ -94,6 +94,11 @@ void serve(void (*handle)(server&)) {
     const iocp::unique_socket second{one.door.connect()};
     say(second.get(), "hello");
     if (!one.in_flight) {
+        DWORD bytes = 0;
+        ULONG_PTR key = 0;
+        OVERLAPPED* back = nullptr;
+        // here: a packet cannot come, for nothing is in flight
+        ::GetQueuedCompletionStatus(one.port.get(), &bytes, &key, &back, 1600);
         harm("One client has reset, and no accept is in flight any more. The next client is connected and has said "
              "hello, "
              "and nobody will ever hear it.");
