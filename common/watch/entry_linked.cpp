@@ -16,9 +16,12 @@
 namespace {
 
 // On the thread that ends, for each thread that has set a value: unlike DllMain this
-// reaches a program, too.
+// reaches a program, too. It is called when a fiber is deleted as well, and then its thread
+// goes on: of a thread with fibers the end is not told.
 void WINAPI thread_has_ended(void*) {
-    iocp::watch::end_of_thread();
+    if (!::IsThreadAFiber()) {
+        iocp::watch::end_of_thread();
+    }
 }
 
 // [linked]

@@ -24,7 +24,8 @@ void install_hooks(recorder& record, HMODULE own, void (*near_the_end)(),
     replace_port_functions(*state.table);
     replace_memory_functions(*state.table);
     replace_loader_functions(*state.table);
-    state.table->patch(own);
+    const held_modules loaded;
+    state.table->patch(loaded, own);
 }
 
 void* instead_of(void* function) {
@@ -44,12 +45,13 @@ void hand_out(void* original, void* ours) {
 
 void patch_what_has_come() {
     hooks_state& state = hooks();
+    const held_modules loaded;
     ::AcquireSRWLockExclusive(&state.patching);
     replace_memory_functions_of_runtimes(*state.table);
     replace_exits_of_runtimes(*state.table);
     replace_extension_functions(*state.table);
     replace_message_waits(*state.table);
-    state.table->patch(state.own);
+    state.table->patch(loaded, state.own);
     ::ReleaseSRWLockExclusive(&state.patching);
 }
 

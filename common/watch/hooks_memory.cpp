@@ -2,6 +2,7 @@
 // to somebody else by then.
 
 #include "common/watch/depth.hpp"
+#include "common/watch/guarded_read.hpp"
 #include "common/watch/hooks.hpp"
 
 #include <cstdlib>
@@ -16,6 +17,9 @@ struct runtime {
     decltype(&::free) free;
     decltype(&::realloc) realloc;
     decltype(&::_msize) size;
+    decltype(&::_aligned_free) aligned_free;
+    void(__cdecl* free_dbg)(void*, int); ///< of a debug runtime: delete goes there
+    std::intptr_t(__cdecl* heap)();      ///< _get_heap_handle
 };
 
 struct {
@@ -24,6 +28,7 @@ struct {
     decltype(&::HeapReAlloc) HeapReAlloc;
     decltype(&::VirtualFree) VirtualFree;
     decltype(&::HeapDestroy) HeapDestroy;
+    decltype(&::LocalFree) LocalFree;
     decltype(&::DeleteFiber) DeleteFiber;
     decltype(&::UnmapViewOfFile) UnmapViewOfFile;
 } real;
@@ -40,6 +45,47 @@ void __cdecl our_free(void* block) {
     real.c[Runtime].free(block);
 }
 // [/our_free]
+
+template <int Runtime>
+void __cdecl our_free_dbg(void* block, int kind) {
+    const unwatched depth;
+    if (depth.outermost() && block != nullptr) {
+        const kept_error error;
+        hooks().record->freeing("_free_dbg", block, real.c[Runtime].size(block));
+    }
+    real.c[Runtime].free_dbg(block, kind);
+}
+
+// An aligned block lies in a larger one of the heap, whose address stands just before it.
+template <int Runtime>
+void __cdecl our_aligned_free(void* block) {
+    const unwatched depth;
+    const runtime& c = real.c[Runtime];
+    if (depth.outermost() && block != nullptr && c.heap != nullptr) {
+        const kept_error error;
+        const auto before =
+            (reinterpret_cast<std::uintptr_t>(block) & ~(sizeof(void*) - 1)) -
+            sizeof(void*);
+        const auto whole =
+            guarded_read(reinterpret_cast<void* const*>(before)).value_or(nullptr);
+        const auto heap = reinterpret_cast<HANDLE>(c.heap());
+        if (whole != nullptr && whole < block && ::HeapValidate(heap, 0, whole)) {
+            hooks().record->freeing("_aligned_free", whole, ::HeapSize(heap, 0, whole));
+        }
+    }
+    c.aligned_free(block);
+}
+
+HLOCAL WINAPI our_LocalFree(HLOCAL block) {
+    const unwatched depth;
+    if (depth.outermost() && block != nullptr) {
+        const kept_error error;
+        if (const SIZE_T bytes = ::LocalSize(block); bytes != 0) {
+            hooks().record->freeing("LocalFree", block, bytes);
+        }
+    }
+    return real.LocalFree(block);
+}
 
 template <int Runtime>
 void* __cdecl our_realloc(void* block, std::size_t bytes) {
@@ -146,6 +192,12 @@ void replace_runtime(import_table& table) {
             c.free = table.replace(runtime_dll[Runtime], "free", &our_free<Runtime>);
             c.realloc =
                 table.replace(runtime_dll[Runtime], "realloc", &our_realloc<Runtime>);
+            c.heap = reinterpret_cast<decltype(c.heap)>(
+                import_table::find(runtime_dll[Runtime], "_get_heap_handle"));
+            c.aligned_free = table.replace(runtime_dll[Runtime], "_aligned_free",
+                                           &our_aligned_free<Runtime>);
+            c.free_dbg =
+                table.replace(runtime_dll[Runtime], "_free_dbg", &our_free_dbg<Runtime>);
         }
     }
 }
@@ -156,6 +208,7 @@ void replace_memory_functions(import_table& table) {
     real.HeapFree = table.replace(L"kernel32.dll", "HeapFree", &our_HeapFree);
     real.HeapReAlloc = table.replace(L"kernel32.dll", "HeapReAlloc", &our_HeapReAlloc);
     real.VirtualFree = table.replace(L"kernel32.dll", "VirtualFree", &our_VirtualFree);
+    real.LocalFree = table.replace(L"kernel32.dll", "LocalFree", &our_LocalFree);
     real.HeapDestroy = table.replace(L"kernel32.dll", "HeapDestroy", &our_HeapDestroy);
     real.DeleteFiber = table.replace(L"kernel32.dll", "DeleteFiber", &our_DeleteFiber);
     real.UnmapViewOfFile =

@@ -11,7 +11,7 @@ namespace iocp::watch {
 
 namespace {
 
-std::vector<HMODULE> loaded_modules() {
+std::vector<HMODULE> listed_modules() {
     std::vector<HMODULE> modules(64);
     for (;;) {
         DWORD needed = 0;
@@ -27,13 +27,23 @@ std::vector<HMODULE> loaded_modules() {
     }
 }
 
+// Whether code may run in a page: some linkers put tables and code into one.
+bool is_executable(const void* place) {
+    constexpr DWORD executable =
+        PAGE_EXECUTE | PAGE_EXECUTE_READ | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY;
+    MEMORY_BASIC_INFORMATION page{};
+    return ::VirtualQuery(place, &page, sizeof(page)) != 0 &&
+           (page.Protect & executable) != 0;
+}
+
 // [write]
 // The tables lie in memory that is read-only once the loader is done. Other threads may be
 // jumping through the pointer meanwhile: it is aligned, so they find the old one or the new
-// one.
+// one. And they may be running code in the same page.
 void write(void** slot, void* value) {
     DWORD before = 0;
-    if (::VirtualProtect(slot, sizeof(*slot), PAGE_READWRITE, &before)) {
+    const DWORD meanwhile = is_executable(slot) ? PAGE_EXECUTE_READWRITE : PAGE_READWRITE;
+    if (::VirtualProtect(slot, sizeof(*slot), meanwhile, &before)) {
         *slot = value;
         ::VirtualProtect(slot, sizeof(*slot), before, &before);
     }
@@ -96,13 +106,29 @@ void import_table::patch_module(HMODULE module) const {
 }
 // [/patch_module]
 
-void import_table::patch(HMODULE except) {
-    for (const HMODULE module : loaded_modules()) {
-        if (module != except && !patched_.contains(module) &&
-            !is_the_systems(path_of(module))) {
+void import_table::patch(const held_modules& loaded, HMODULE except) const {
+    // The program itself is never the system's, wherever it lies.
+    const HMODULE program = ::GetModuleHandleW(nullptr);
+    for (const HMODULE module : loaded.all()) {
+        if (module != except && (module == program || !is_the_systems(path_of(module)))) {
             patch_module(module);
-            patched_.insert(module);
         }
+    }
+}
+
+held_modules::held_modules() {
+    for (const HMODULE module : listed_modules()) {
+        HMODULE held = nullptr;
+        if (::GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+                                 reinterpret_cast<const wchar_t*>(module), &held)) {
+            modules_.push_back(held);
+        }
+    }
+}
+
+held_modules::~held_modules() {
+    for (const HMODULE module : modules_) {
+        ::FreeLibrary(module);
     }
 }
 

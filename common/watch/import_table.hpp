@@ -5,9 +5,28 @@
 #include <windows.h>
 
 #include <unordered_map>
-#include <unordered_set>
+#include <vector>
 
 namespace iocp::watch {
+
+/// The modules that are loaded, and that stay so while this lives: another thread may be
+/// about to free one.
+///
+/// No lock of the watch is to be held where it ends. The last one who holds a DLL runs its
+/// DllMain.
+class held_modules {
+public:
+    held_modules();
+    ~held_modules();
+
+    held_modules(const held_modules&) = delete;
+    held_modules& operator=(const held_modules&) = delete;
+
+    const std::vector<HMODULE>& all() const { return modules_; }
+
+private:
+    std::vector<HMODULE> modules_;
+};
 
 /// Layer 1: replaces functions in import tables.
 ///
@@ -43,16 +62,16 @@ public:
     /// \return ours for a function that is to be replaced; null for any other
     void* ours_for(void* original) const;
 
-    /// Patches the program and its own DLLs, as far as they are loaded and not patched yet.
-    /// The system's DLLs are left alone, and `except`.
-    void patch(HMODULE except);
+    /// Patches the program and its own DLLs. What is patched already stays as it is: a DLL
+    /// may have been freed and loaded again at the same place, or have been half loaded the
+    /// last time. The system's DLLs are left alone, and `except`.
+    void patch(const held_modules& loaded, HMODULE except) const;
 
 private:
     void* note(const wchar_t* dll, const char* name, void* ours);
     void patch_module(HMODULE module) const;
 
     std::unordered_map<void*, void*> ours_;
-    std::unordered_set<HMODULE> patched_;
 };
 
 } // namespace iocp::watch

@@ -372,6 +372,14 @@ void outputs::flush(std::chrono::milliseconds limit) {
     }
 }
 
+bool outputs::is_free() {
+    if (!::TryAcquireSRWLockExclusive(&state_->lock)) {
+        return false;
+    }
+    ::ReleaseSRWLockExclusive(&state_->lock);
+    return true;
+}
+
 void outputs::finish(bool writer_lives) {
     if (writer_lives) {
         state_->wait_for_end();

@@ -37,6 +37,10 @@ public:
     /// DllMain the writing thread may be waiting for the lock that this thread holds.
     void flush(std::chrono::milliseconds limit);
 
+    /// Where every other thread is gone: whether none of them had this locked. What was
+    /// locked then stays so.
+    bool is_free();
+
     /// Writes what is left and ends the files. No other thread needs to be alive any more:
     /// when the process ends, Windows has ended them all before a DLL is told.
     ///

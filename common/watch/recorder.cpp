@@ -40,8 +40,13 @@ recorder::recorder(listener& told, bool hash_sends)
     LARGE_INTEGER value{};
     ::QueryPerformanceFrequency(&value);
     frequency_ = static_cast<std::uint64_t>(value.QuadPart);
+    identity_slot_ = ::TlsAlloc();
     ::QueryPerformanceCounter(&value);
     began_ = static_cast<std::uint64_t>(value.QuadPart);
+}
+
+recorder::~recorder() {
+    ::TlsFree(identity_slot_);
 }
 
 std::uint64_t recorder::now() const {
@@ -57,12 +62,26 @@ std::uint32_t recorder::code_of(ULONG_PTR status) const {
     return to_code_(static_cast<LONG>(status));
 }
 
+// A thread's id is another's when it has ended. So each has its number in a slot of its
+// own, from its first call to its very end: what it does after it was told that it ends, in
+// destructors of other DLLs, belongs to the same thread and begins no new one.
 thread_info& recorder::who() {
     const DWORD id = ::GetCurrentThreadId();
+    const auto known = reinterpret_cast<std::uintptr_t>(::TlsGetValue(identity_slot_));
     const auto [entry, is_new] = world_.threads.try_emplace(id);
     thread_info& thread = entry->second;
-    if (is_new) {
+    if (!is_new && known == 0) {
+        thread = {}; // of one that has ended unseen
+    }
+    if (is_new && known != 0) {
+        world_.threads.erase(entry);
+        after_its_end_.number = static_cast<std::uint32_t>(known);
+        return after_its_end_;
+    }
+    if (thread.number == 0) {
         thread.number = ++threads_;
+        ::TlsSetValue(identity_slot_,
+                      reinterpret_cast<void*>(std::uintptr_t{thread.number}));
         ULONG_PTR low = 0;
         ULONG_PTR high = 0;
         ::GetCurrentThreadStackLimits(&low, &high);

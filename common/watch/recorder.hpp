@@ -124,6 +124,8 @@ public:
     /// \param hash_sends remember what send buffers held
     recorder(listener& told, bool hash_sends);
 
+    ~recorder();
+
     recorder(const recorder&) = delete;
     recorder& operator=(const recorder&) = delete;
 
@@ -270,6 +272,8 @@ private:
     std::uint64_t dequeues_ = 0; // calls that have ended
     bool ended_ = false;
     DWORD thread_end_slot_ = FLS_OUT_OF_INDEXES;
+    DWORD identity_slot_ = TLS_OUT_OF_INDEXES;
+    thread_info after_its_end_; ///< a thread that calls when its end was told
 };
 
 /// FNV-1a over what a send lends, to see whether it changes.

@@ -14,20 +14,28 @@ call_stack capture_stack() {
 namespace {
 
 // The frame on this thread's stack that holds an address.
-frame_mark frame_around(std::uintptr_t address) {
+//
+// Every function that calls another one has unwind data, or the system could not unwind it
+// either. Code that has none, made at run time or in assembler, ends the search: what it
+// has on the stack nobody knows. And each step has to lead upwards on this stack.
+frame_mark frame_around(std::uintptr_t address, std::uintptr_t stack_high) {
     CONTEXT context{};
     ::RtlCaptureContext(&context);
     while (context.Rip != 0) {
         DWORD64 base = 0;
-        if (RUNTIME_FUNCTION* const function =
-                ::RtlLookupFunctionEntry(context.Rip, &base, nullptr)) {
-            void* handler_data = nullptr;
-            DWORD64 establisher = 0;
-            ::RtlVirtualUnwind(UNW_FLAG_NHANDLER, base, context.Rip, function, &context,
-                               &handler_data, &establisher, nullptr);
-        } else { // a function without a frame
-            context.Rip = *reinterpret_cast<const DWORD64*>(context.Rsp);
-            context.Rsp += sizeof(DWORD64);
+        RUNTIME_FUNCTION* const function =
+            ::RtlLookupFunctionEntry(context.Rip, &base, nullptr);
+        if (function == nullptr) {
+            break;
+        }
+        const DWORD64 before = context.Rsp;
+        void* handler_data = nullptr;
+        DWORD64 establisher = 0;
+        ::RtlVirtualUnwind(UNW_FLAG_NHANDLER, base, context.Rip, function, &context,
+                           &handler_data, &establisher, nullptr);
+        if (context.Rsp <= before || context.Rsp >= stack_high ||
+            context.Rsp % sizeof(DWORD64) != 0) {
+            break;
         }
         // Just below the caller's part of the stack is the return address.
         const auto place =
@@ -53,8 +61,9 @@ frame_mark first_frame_of(const std::vector<lent_memory>& memory,
     const char marker = 0;
     const auto here = reinterpret_cast<std::uintptr_t>(&marker);
     const bool on_this_stack = here >= thread.stack_low && here < lowest; // not a fiber's
-    return on_this_stack && lowest < thread.stack_high ? frame_around(lowest)
-                                                       : frame_mark{};
+    return on_this_stack && lowest < thread.stack_high
+               ? frame_around(lowest, thread.stack_high)
+               : frame_mark{};
 }
 
 } // namespace iocp::watch

@@ -123,6 +123,9 @@ bool end_of_program(bool count_what_is_left, bool others_live) {
     if (all == nullptr || all->ended.exchange(true)) {
         return false;
     }
+    if (!others_live && !all->pass.out().is_free()) {
+        return false;
+    }
     all->record.program_ends(count_what_is_left, others_live);
     all->pass.out().finish(others_live);
     return all->strict && hooks().exit_status == 0 && !all->pass.has_launcher() &&

@@ -142,6 +142,14 @@ TEST_CASE("overlapped-reused lets an OVERLAPPED pass that is used again after a 
     check_silent("overlapped-reused", "right failure");
 }
 
+TEST_CASE("freed-while-lent names memory that is aligned and freed with a receive in flight") {
+    check_named("freed-while-lent", "wrong aligned");
+}
+
+TEST_CASE("freed-while-lent names LocalFree with a receive in flight") {
+    check_named("freed-while-lent", "wrong local");
+}
+
 TEST_CASE("freed-while-lent names a heap that is destroyed with a receive in flight") {
     check_named("freed-while-lent", "wrong heap");
 }

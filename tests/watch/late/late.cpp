@@ -15,7 +15,14 @@ DWORD WINAPI call(void* function) {
 
 } // namespace
 
-int main() {
+// With an argument the DLL has been there before, at the same place.
+int main(int argc, char**) {
+    if (argc > 1) {
+        const HMODULE before = ::LoadLibraryW(L"watch_late_dll.dll");
+        if (before == nullptr || !::FreeLibrary(before)) {
+            return 1;
+        }
+    }
     const HMODULE dll = ::LoadLibraryW(L"watch_late_dll.dll");
     if (dll == nullptr) {
         return 1;

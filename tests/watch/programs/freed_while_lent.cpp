@@ -13,6 +13,8 @@
 #include <memory>
 #include <utility>
 
+#include <malloc.h>
+
 using namespace programs;
 
 namespace {
@@ -62,6 +64,36 @@ void right() {
     delete c;
 }
 // [/right]
+
+// [wrong_aligned]
+// A connection that begins a line of the processor's cache.
+void wrong_aligned() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    auto* const c = static_cast<connection*>(::_aligned_malloc(sizeof(connection), 64));
+    check(c != nullptr, "_aligned_malloc");
+    c->overlapped = {};
+    receive(sockets.ours, c->overlapped, c->room);
+    // here: the packet is still to come
+    ::_aligned_free(c);
+    dequeue(port);
+}
+// [/wrong_aligned]
+
+// [wrong_local]
+void wrong_local() {
+    const pair sockets;
+    const iocp::unique_handle port = port_of(sockets);
+    make_readable(sockets);
+    auto* const c = static_cast<connection*>(::LocalAlloc(LPTR, sizeof(connection)));
+    check(c != nullptr, "LocalAlloc");
+    receive(sockets.ours, c->overlapped, c->room);
+    // here: the packet is still to come
+    ::LocalFree(c);
+    dequeue(port);
+}
+// [/wrong_local]
 
 // [wrong_heap]
 // A heap of its own for a connection, which goes as a whole.
@@ -402,6 +434,8 @@ void right_failure() {
 int main(int argc, char** argv) {
     return run(argc, argv,
                {{"wrong", wrong},
+                {"wrong aligned", wrong_aligned},
+                {"wrong local", wrong_local},
                 {"wrong heap", wrong_heap},
                 {"wrong fiber", wrong_fiber},
                 {"right fiber", right_fiber},

@@ -18,11 +18,12 @@ using namespace iocp;
 
 class noted final : public watch::reader {
 public:
-    void take(const watch::record&) override {}
+    void take(const watch::record& what) override { threads += what.kind == watch::record_kind::thread ? 1 : 0; }
     void take(const watch::finding& found) override { ids.emplace_back(found.what->id); }
     void settle(bool, bool) override {}
 
     std::vector<std::string> ids;
+    int threads = 0;
 };
 
 // A socket on a port, and a thread that is inside WSARecv on it: it has submitted, and has not returned.
@@ -159,4 +160,23 @@ TEST_CASE("a socket that gets the handle value of a closed one is another socket
     here.record.returned(here.inside, false, std::nullopt, WSA_IO_PENDING);
     here.record.closing("closesocket", here.socket);
     CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("a thread that calls when its end was told is no new thread and one with the same id is") {
+    noted said;
+    watch::rules rules(said, false);
+    watch::recorder record(rules, false);
+    constexpr int many = 200; // the system gives their ids out again
+    for (int i = 0; i < many; ++i) {
+        std::thread([&record] {
+            record.called("WSAPoll", 0, true, 0);
+            record.thread_ends();
+            record.called("WSAPoll", 0, true, 0); // say, from the destructor of a thread_local
+        }).join();
+    }
+    CHECK(said.threads == many);
+    for (int i = 0; i < many; ++i) {
+        std::thread([&record] { record.called("WSAPoll", 0, true, 0); }).join(); // its end is not told
+    }
+    CHECK(said.threads == 2 * many);
 }
