@@ -250,7 +250,8 @@ public:
         real_dequeue = table_.replace(L"kernel32.dll", "GetQueuedCompletionStatus", &dequeue);
         threads<0>::real = table_.replace(L"msvcrt.dll", "_beginthreadex", &threads<0>::begin);
         threads<1>::real = table_.replace(L"ucrtbase.dll", "_beginthreadex", &threads<1>::begin);
-        table_.patch(nullptr);
+        const iocp::watch::held_modules loaded;
+        table_.patch(loaded, nullptr);
     }
 
 private:
