@@ -15,7 +15,7 @@ double quantile_us(const std::vector<std::chrono::nanoseconds>& sorted, double p
     return static_cast<double>(sorted[rank - 1].count()) / 1000;
 }
 
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
     std::string result{'"'};
     for (const char one : text) {
         if (one == '"' || one == '\\') {
@@ -44,10 +44,10 @@ void print_json(report& result) {
                 "\"seconds\": %.6f, \"done\": %llu, \"per_second\": %.1f, "
                 "\"p50_us\": %.1f, \"p99_us\": %.1f, \"longest_us\": %.1f, "
                 "\"unanswered\": %zu, \"slow\": %s, \"errors\": %zu, \"first_error\": %s}\n",
-                quoted(result.mode).c_str(), result.clients, result.served, result.size, result.seconds,
+                in_quotes(result.mode).c_str(), result.clients, result.served, result.size, result.seconds,
                 static_cast<unsigned long long>(result.done), per_second(result), quantile_us(result.durations, 0.5),
                 quantile_us(result.durations, 0.99), quantile_us(result.durations, 1), result.unanswered,
-                result.slow ? "true" : "false", result.errors, quoted(result.first_error).c_str());
+                result.slow ? "true" : "false", result.errors, in_quotes(result.first_error).c_str());
     std::fflush(stdout);
 }
 
