@@ -29,7 +29,10 @@ exit /b 2
 echo The chapters (* the short route):
 for /f "skip=1 tokens=1,2,3* delims=," %%a in (chapters\ladder.csv) do call :line "%%a %%b: %%d" %%c
 echo.
-echo The verbs:
+echo The encores, after the finale:
+for /f "skip=1 tokens=1,2* delims=," %%a in (encores\encores.csv) do echo   %%a: %%c
+echo.
+echo The verbs (NN is a chapter, or the name of an encore):
 echo   tutorial run [NN] [-- ARGS]       builds and starts chapter NN, or the full server, on 127.0.0.1:6000
 echo   tutorial talk [--port N]          a small client: what you type goes out, what comes back is shown
 echo   tutorial test [NN] [--all]        builds and runs the tests, or those of chapter NN; --all adds the long ones
@@ -52,7 +55,7 @@ set "name=17_echo_server"
 set "word=%~1"
 if "%word%"=="" goto run_arguments
 if "%word:~0,1%"=="-" goto run_arguments
-call :chapter "%word%"
+call :program_of "%word%"
 if errorlevel 1 exit /b 2
 shift
 :run_arguments
@@ -65,7 +68,7 @@ goto rest
 :run_now
 call :build %name%
 if errorlevel 1 exit /b 1
-call :say_ready
+call :say_ready %name%
 "build\%preset%\bin\%name%.exe"%arguments%
 exit /b %errorlevel%
 :run_unknown
@@ -98,7 +101,7 @@ shift
 if "%word%"=="--all" goto test_all
 if "%word:~0,1%"=="-" goto test_unknown
 if defined name goto test_two
-call :chapter "%word%"
+call :program_of "%word%"
 if errorlevel 1 exit /b 2
 goto test_word
 :test_all
@@ -113,7 +116,7 @@ exit /b %errorlevel%
 :test_one
 call :build %name%_tests
 if errorlevel 1 exit /b 1
-ctest --preset %preset%%all% -L "^chapter%name:~0,2%(-watched)?(-long)?$"
+ctest --preset %preset%%all% -L "^%label%(-watched)?(-long)?$"
 exit /b %errorlevel%
 :test_unknown
 echo tutorial: test does not know %word%; it takes a chapter and --all 1>&2
@@ -181,9 +184,12 @@ if "%word%"=="" goto watch_usage
 if "%word:~0,1%"=="-" goto watch_usage
 set "options="
 set "name="
+call :encore "%word%"
+if defined name goto watch_linked
 if not "%word:~0,2%"=="%word%" goto watch_program
 call :chapter "%word%"
 if errorlevel 1 exit /b 2
+:watch_linked
 set "options= --linked"
 shift
 goto watch_word
@@ -257,7 +263,7 @@ exit /b %errorlevel%
 :watch_chapter
 call :build watch %name%_watched
 if errorlevel 1 exit /b 1
-call :say_ready
+call :say_ready %name%
 "build\%preset%\bin\watch.exe"%options% "build\%preset%\bin\%name%_watched.exe"%arguments%
 exit /b %errorlevel%
 :watch_usage
@@ -293,7 +299,9 @@ set "options= --linked"
 call :build watch %program%
 if errorlevel 1 exit /b 1
 :break_run
-echo Chapter %number%: %what%. 1>&2
+set "kind=Encore"
+if "%number:~2%"=="" set "kind=Chapter"
+echo %kind% %number%: %what%. 1>&2
 echo This is tests/watch/programs/%name%.cpp, [%which%]; the page is %page%. 1>&2
 "build\%preset%\bin\watch.exe" --quiet --strict%options% "build\%preset%\bin\%program%.exe" %which%
 set "status=%errorlevel%"
@@ -413,7 +421,12 @@ if "%2"=="yes" set "mark=*"
 echo   %mark%%~1
 exit /b 0
 
+rem Only of what waits for clients: all chapters do but 00.
 :say_ready
+set "listens=yes"
+if "%1"=="00_first_packet" set "listens=no"
+for /f "skip=1 tokens=1,2 delims=," %%a in (encores\encores.csv) do if "%%a"=="%1" set "listens=%%b"
+if "%listens%"=="no" exit /b 0
 echo Ready. In another window: tutorial talk     (Ctrl+C here ends the server.) 1>&2
 exit /b 0
 
@@ -438,13 +451,29 @@ set "page=%4"
 set "what=%~5"
 exit /b 0
 
+rem Sets name to a program, from the number of its chapter, or of an encore; and label to that of its tests.
+:program_of
+call :encore "%~1"
+if defined name exit /b 0
+call :chapter "%~1"
+if errorlevel 1 exit /b 2
+set "label=chapter%name:~0,2%"
+exit /b 0
+
+rem Sets name if there is an encore of that name.
+:encore
+set "name="
+for /f "skip=1 tokens=1 delims=," %%a in (encores\encores.csv) do if "%%a"=="%~1" set "name=%%a"
+set "label=encore-%name%"
+exit /b 0
+
 rem Sets name to the folder of a chapter, from its number: 06 or 6.
 :chapter
 set "name="
 for /f "skip=1 tokens=1,2 delims=," %%a in (chapters\ladder.csv) do if "%%a"=="%~1" set "name=%%a_%%b"
 for /f "skip=1 tokens=1,2 delims=," %%a in (chapters\ladder.csv) do if "%%a"=="0%~1" set "name=%%a_%%b"
 if defined name exit /b 0
-echo tutorial: there is no chapter %~1; tutorial lists them 1>&2
+echo tutorial: there is no chapter or encore %~1; tutorial lists them 1>&2
 exit /b 2
 
 rem Sets arguments to what is left of the words, any number of them, and goes to where then says. It is not called: a call

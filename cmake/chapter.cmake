@@ -1,6 +1,6 @@
 # add_chapter(NN_name sources...)
-# The program of one chapter: target NN_name, <build>/bin/NN_name.exe; and the same objects, linked with the watch:
-# target NN_name_watched, <build>/bin/NN_name_watched.exe.
+# The program of one chapter, or of an encore: target NN_name, <build>/bin/NN_name.exe; and the same objects, linked with
+# the watch: target NN_name_watched, <build>/bin/NN_name_watched.exe.
 function(add_chapter name)
     add_executable(${name} ${ARGN})
     target_link_libraries(${name} PRIVATE iocp_common)
@@ -69,4 +69,25 @@ function(add_chapter_tests name)
         TEST_PREFIX "'chapter${number} watched: '"
         TEST_LIST ${name}_WATCHED
         PROPERTIES LABELS chapter${number}-watched-long TIMEOUT 120)
+endfunction()
+
+# add_encore_tests(name sources...)
+# The tests of one encore: target NAME_tests, labels encore-NAME and encore-NAME-long; and the quick ones a second time on the
+# program that has the watch in it, label encore-NAME-watched-long.
+function(add_encore_tests name)
+    add_executable(${name}_tests ${ARGN})
+    target_link_libraries(${name}_tests PRIVATE test_support)
+    # The tests start these, which the linker knows nothing of.
+    add_dependencies(${name}_tests ${name} ctrl_c)
+    add_discovered_tests(${name}_tests LABEL encore-${name})
+    if(NOT WATCH_TESTS)
+        return()
+    endif()
+    add_dependencies(${name}_tests ${name}_watched)
+    doctest_discover_tests(${name}_tests
+        TEST_SPEC "*" --test-suite-exclude=long
+        EXTRA_ARGS --watched
+        TEST_PREFIX "'encore-${name} watched: '"
+        TEST_LIST ${name}_WATCHED
+        PROPERTIES LABELS encore-${name}-watched-long TIMEOUT 120)
 endfunction()

@@ -47,7 +47,7 @@ class Card(SphinxDirective):
         return [index, nodes.target("", "", ids=[f"card-{name}"]), self.table(name)]
 
     def compare(self, name):
-        chapters, files = sources.users(name)
+        chapters, files, _ = sources.users(name)
         for path in sources.program_files():
             self.env.note_dependency(str(path))
         given = self.options.get("chapters", []), [f.removeprefix("common/") for f in self.options.get("common", [])]
@@ -71,6 +71,11 @@ class Card(SphinxDirective):
         for path in self.options.get("common", []):
             used += [nodes.Text(", ")] if used else []
             used.append(nodes.literal("", "common/" + path.removeprefix("common/")))
+        for encore in sources.users(name)[2]:
+            used += [nodes.Text(", ")] if used else []
+            page = f"encores/{encore}"
+            self.env.note_dependency(self.env.doc2path(page))
+            used.append(page_link(page, nodes.inline("", encore)) if page in self.env.found_docs else nodes.inline("", encore))
         if used:
             rows.append(("Used in", used))
         rows.append(("Microsoft", [nodes.reference("", self.options["microsoft"], refuri=self.options["link"])]))
@@ -150,7 +155,7 @@ class FirstMet(SphinxDirective):
     def run(self):
         first = {}
         for path in sorted((sources.ROOT / "docs/calls").glob("*.rst"), key=lambda path: path.stem.lower()):
-            chapters, _ = sources.users(path.stem)
+            chapters, _, _ = sources.users(path.stem)
             if chapters and path.stem != "index":
                 first.setdefault(chapters[0], []).append(path.stem)
         for path in sources.program_files():

@@ -31,7 +31,7 @@ class Test(SphinxRole):
         except sources.Mistake as mistake:
             return self.wrong(str(mistake))
         if not colon or group not in known:
-            return self.wrong(f"{self.text!r} does not begin with a chapter, as in '07: ', or with 'common: ', 'policies: ', "
+            return self.wrong(f"{self.text!r} does not begin with a chapter or an encore, as in '07: ', or with 'common: ', 'policies: ', "
                               "'probe: ', 'watch: ' or 'haproxy: '")
         if name not in {listed for listed, _, _ in known[group]}:
             nearest = [f"{g}: {name}" for g in known for listed, _, _ in known[g] if listed == name]
@@ -62,6 +62,7 @@ class Checks(SphinxDirective):
         except sources.Mistake as mistake:
             raise self.error(f"checks: {mistake}")
         titles = {row["number"]: f"Chapter {row['number']}: {row['name']}" for row in sources.ladder()}
+        titles.update((row["name"], f"Encore: {row['name']}") for row in sources.encores())
         titles.update(common="The helpers in common/", policies="Another policy on the engine of 10 to 12", probe="Windows and Wine", watch="The watch",
                       haproxy="Several servers behind one address")
         result = []

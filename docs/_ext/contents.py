@@ -35,6 +35,27 @@ class Pages(SphinxDirective):
         return [tree(self.env, pages, self.arguments[0])]
 
 
+class Encores(SphinxDirective):
+    """.. encores:: Caption, and pages that come after them"""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+
+    def run(self):
+        self.env.note_dependency(str(sources.ROOT / "encores/encores.csv"))
+        items, pages = nodes.bullet_list(classes=["ladder"]), []
+        for row in sources.encores():
+            page = f"encores/{row['name']}"
+            pages.append(page)
+            title = nodes.inline("", row["name"])
+            if page in self.env.found_docs:
+                title = cards.page_link(page, title)
+            items += nodes.list_item("", nodes.paragraph("", "", title, nodes.Text(": " + row["idea"])))
+        pages += [line.strip() for line in self.content if line.strip()]
+        return [*([items] if len(items) else []), tree(self.env, pages, self.arguments[0])]
+
+
 class Chapters(SphinxDirective):
     """.. chapters:: Caption"""
 
@@ -61,4 +82,5 @@ class Chapters(SphinxDirective):
 def setup(app):
     app.add_directive("pages", Pages)
     app.add_directive("chapters", Chapters)
+    app.add_directive("encores", Encores)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

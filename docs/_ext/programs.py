@@ -46,12 +46,12 @@ def write_pages(app):
 
 def title_of(page, files):
     name = page.removeprefix("programs/")
-    if files[0].startswith("chapters/"):
-        return name
+    if files[0].startswith(("chapters/", "encores/")):
+        return name.removeprefix("encores/")
     if len(files) == 1:
         return files[0]
     folder, _, last = files[0].rpartition("/")
-    return folder if folder.startswith("encores/") else f"{folder}/{last.rpartition('.')[0]}"
+    return f"{folder}/{last.rpartition('.')[0]}"
 
 
 def count(number, word):
@@ -91,6 +91,12 @@ class Program(SphinxDirective):
             page = f"chapters/{chapter}"
             said += cards.page_link(page, nodes.inline("", chapter[:2])) if page in self.env.found_docs else \
                 nodes.Text(chapter[:2])
+            said += nodes.Text(": ")
+        if first.startswith("encores/"):
+            page = first.rpartition("/")[0]
+            name = nodes.inline("", page.removeprefix("encores/"))
+            said += nodes.Text("Encore ")
+            said += cards.page_link(page, name) if page in self.env.found_docs else name
             said += nodes.Text(": ")
         said += nodes.Text(f"{count(len(texts), 'file')}, {count(sum(map(len, texts.values())), 'line')}.")
         used = sorted({name for path in texts for name in
@@ -183,7 +189,7 @@ def add_link_to_program(app, doctree):
     docname = app.env.docname
     page = "programs/" + docname.removeprefix("chapters/")
     titles = list(doctree.findall(nodes.title))
-    if not docname.startswith("chapters/") or page not in app.env.found_docs or not titles:
+    if not docname.startswith(("chapters/", "encores/")) or page not in app.env.found_docs or not titles:
         return
     files = sources.program_pages()[page]
     for path in files:

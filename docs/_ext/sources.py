@@ -27,6 +27,12 @@ def folders(root=ROOT):
     return {row["number"]: f"{row['number']}_{row['name']}" for row in ladder(root)}
 
 
+def encores(root=ROOT):
+    """The rows of encores/encores.csv: name, listens, idea."""
+    with open(root / "encores/encores.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 # --- regions ----------------------------------------------------------------------------------------------------------
 
 MARKER = re.compile(r"^\s*// \[(?P<end>/?)(?P<name>[a-z][A-Za-z0-9_]*)\]\s*$")
@@ -235,13 +241,13 @@ def is_skipped(condition, info):
 
 def check_files(root=ROOT):
     """All files with cases; the book depends on them."""
-    return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"), *root.glob("tests/policies/*.cpp"), *root.glob("tests/probe/*.cpp"),
+    return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"), *root.glob("tests/policies/*.cpp"), *root.glob("tests/encores/*/*.cpp"), *root.glob("tests/probe/*.cpp"),
                    *root.glob("tests/watch/**/*.cpp"), *root.glob("tests/support/*.cpp"),
                    *root.glob("tests/haproxy/*.py"), root / "tests/support/chapter.hpp"])
 
 
 def checks(root=ROOT):
-    """All checks: "07" (or "common", "policies", "probe", "watch", "haproxy") to a list of (name, file, is it long), in the order of the
+    """All checks: "07" (or an encore, "common", "policies", "probe", "watch", "haproxy") to a list of (name, file, is it long), in the order of the
     sources."""
     shared = [(path, cases(path)) for path in sorted(root.glob("tests/support/*.cpp"))]
     found = {}
@@ -253,9 +259,10 @@ def checks(root=ROOT):
         found[number] = [(name, str(path.relative_to(root)), suite == "long")
                          for path, listed in [(own, cases(own)), *(shared if number != "00" else [])]
                          for name, suite, skip in listed if not is_skipped(skip, info)]
-    for group in ("common", "policies", "probe", "watch"):
+    for group, folder in [*((row["name"], f"encores/{row['name']}") for row in encores(root)),
+                          *((name, name) for name in ("common", "policies", "probe", "watch"))]:
         found[group] = [(name, str(path.relative_to(root)), suite == "long")
-                        for path in sorted(root.glob(f"tests/{group}/**/*.cpp")) for name, suite, _ in cases(path)]
+                        for path in sorted(root.glob(f"tests/{folder}/**/*.cpp")) for name, suite, _ in cases(path)]
     found["haproxy"] = [(name, str(path.relative_to(root)), True)
                         for path in sorted(root.glob("tests/haproxy/*.py")) for name in python_cases(path)]
     return found
@@ -272,12 +279,12 @@ POINTERS = {"LPFN_ACCEPTEX": "AcceptEx", "LPFN_GETACCEPTEXSOCKADDRS": "GetAccept
 
 def program_files(root=ROOT):
     """The files whose calls have cards. The watch, which a reader need not understand, lists its own (watch.py)."""
-    return sorted(path for folder in ("chapters", "common") for path in (root / folder).rglob("*")
+    return sorted(path for folder in ("chapters", "encores", "common") for path in (root / folder).rglob("*")
                   if path.suffix in (".cpp", ".hpp") and (root / "common/watch") not in path.parents)
 
 
 def used_names(root=ROOT):
-    """Each Win32 function, option and control code that chapters/ and common/ use: name to a file that uses it."""
+    """Each Win32 function, option and control code that chapters/, encores/ and common/ use: name to a file that uses it."""
     found = {}
     for path in program_files(root):
         text = code(path)
@@ -297,16 +304,18 @@ def uses(path, name):
 
 
 def users(name, root=ROOT):
-    """Who uses a name: (numbers of chapters, files of common/ relative to it)."""
-    numbers, files = set(), set()
+    """Who uses a name: (numbers of chapters, files of common/ relative to it, names of encores)."""
+    numbers, files, names = set(), set(), set()
     for path in program_files(root):
         if uses(path, name):
             relative = path.relative_to(root)
             if relative.parts[0] == "common":
                 files.add("/".join(relative.parts[1:]))
+            elif relative.parts[0] == "encores":
+                names.add(relative.parts[1])
             else:
                 numbers.add(relative.parts[1][:2])
-    return sorted(numbers), sorted(files)
+    return sorted(numbers), sorted(files), sorted(names)
 
 
 # --- the table of expectations ----------------------------------------------------------------------------------------

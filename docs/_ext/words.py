@@ -58,7 +58,7 @@ def code_lines(doctree):
 
 def count(app, doctree):
     docname = app.env.docname
-    if not docname.startswith("chapters/"):
+    if not docname.startswith(("chapters/", "encores/")):
         return
     data = app.env.metadata[docname]
     data["words"], data["code_lines"] = words(doctree), code_lines(doctree)

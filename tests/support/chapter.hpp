@@ -5,10 +5,14 @@
 
 namespace support {
 
-/// Which chapter a test program is about. Each tests/chapters/NN_name.cpp defines the one `chapter`.
+/// The number of all encores: they come after the chapters.
+inline constexpr int encore = 100;
+
+/// Which chapter or encore a test program is about. Each tests/chapters/NN_name.cpp and each program of tests/encores/
+/// defines the one `chapter`.
 struct chapter_info {
     int number;
-    std::string_view name;            ///< `01_blocking_sockets`: the program beside the test program
+    std::string_view name;            ///< `01_blocking_sockets` or `chat`: the program beside the test program
     bool handles_ctrl_c = true;       ///< false for 01, which the system ends
     bool lets_idle_go = false;        ///< true from 11 on: `--idle-timeout`
     bool finishes_echoes = false;     ///< true from 12 on: Ctrl+C waits up to `--grace` seconds for clients

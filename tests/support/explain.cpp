@@ -87,7 +87,7 @@ std::string page_of(std::string_view test_case) {
             return std::string(cells[2]);
         }
     }
-    return "chapters/" + std::string(chapter.name);
+    return (chapter.number == encore ? "encores/" : "chapters/") + std::string(chapter.name);
 }
 
 void print_after_own_program() {

@@ -1,0 +1,25 @@
+# cmake -D folders=NAMES -D tests=NAMES -D pages=NAMES -D list=FILE -P encores.cmake
+# encores/encores.csv, the folders in encores/ and tests/encores/, and the pages in docs/encores/ name the same encores; pages may
+# be more.
+
+file(STRINGS "${list}" lines)
+list(POP_FRONT lines)
+set(listed "")
+foreach(line IN LISTS lines)
+    if(NOT line MATCHES "^([a-z]+),(yes|no),([^,;]+)$")
+        message(FATAL_ERROR "not `name,yes or no,idea without a comma or semicolon`: ${line}")
+    endif()
+    list(APPEND listed "${CMAKE_MATCH_1}")
+endforeach()
+foreach(name IN LISTS listed)
+    if(NOT " ${pages} " MATCHES " ${name} ")
+        message(FATAL_ERROR "docs/encores/ has no page ${name}.rst; it has ${pages}")
+    endif()
+endforeach()
+list(SORT listed)
+list(JOIN listed " " listed)
+foreach(names IN ITEMS folders tests)
+    if(NOT listed STREQUAL ${names})
+        message(FATAL_ERROR "encores/encores.csv:\n  ${listed}\n${names}:\n  ${${names}}")
+    endif()
+endforeach()
