@@ -153,6 +153,7 @@ void echo(SOCKET client) {
 int main(int argc, char** argv) {
     const auto options = iocp::parse_server_options(argc, argv, "01_blocking_sockets",
                                                     "one client at a time");
+    // [winsock]
     WSADATA about{};
     // Returns its error: there is no "last" one yet.
     const int refused = ::WSAStartup(MAKEWORD(2, 2), &about);
@@ -160,6 +161,7 @@ int main(int argc, char** argv) {
         iocp::report(refused, "WSAStartup");
         return 1;
     }
+    // [/winsock]
     try {
         // For ever: in this chapter it is the system that handles Ctrl+C.
         serve(open_listener(options));

@@ -133,6 +133,7 @@ public:
     client_threads(const client_threads&) = delete;
     client_threads& operator=(const client_threads&) = delete;
 
+    // [join]
     // Runs on every way out of serve(), an exception too: a std::thread that is destroyed
     // before it was joined ends the program.
     ~client_threads() {
@@ -141,6 +142,7 @@ public:
             client.thread.join(); // at most one bounded wait away
         }
     }
+    // [/join]
 
     void start(iocp::unique_socket socket) {
         // One entry, which joins the others when nothing can fail any more.
@@ -187,11 +189,13 @@ void serve(SOCKET listener) {
         }
         last_failure = 0;
         iocp::send_without_delay(socket.get());
+        // [start]
         try {
             clients.start(std::move(socket));
         } catch (const std::exception& problem) { // no thread or no memory: one client less
             std::fprintf(stderr, "std::thread: %s\n", problem.what());
         }
+        // [/start]
     }
 }
 // [/serve]

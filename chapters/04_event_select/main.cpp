@@ -133,6 +133,7 @@ void look_at(client& c) {
 // [accept]
 // 0, or the code with which accept() has failed.
 int accept_one(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
+    // [one]
     // As above, and before accept(), which arms FD_ACCEPT again: a client that comes after
     // that sets an event that nobody resets any more.
     WSANETWORKEVENTS seen{};
@@ -142,6 +143,7 @@ int accept_one(SOCKET listener, WSAEVENT event, std::list<client>& clients) {
     // One client for each time that the event was set: when more of them wait, accept() has
     // it set again at once.
     iocp::unique_socket socket{::accept(listener, nullptr, nullptr)};
+    // [/one]
     if (!socket) {
         const int code = ::WSAGetLastError();
         if (code == WSAEWOULDBLOCK) {

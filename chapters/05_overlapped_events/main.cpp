@@ -132,6 +132,7 @@ void send_rest(connection& c) {
 
 // [complete]
 void complete(connection& c) {
+    // [result]
     DWORD bytes = 0;
     DWORD flags = 0;
     const BOOL good =
@@ -146,6 +147,7 @@ void complete(connection& c) {
     if (code != 0) {
         iocp::fail(code, c.receiving ? "WSARecv" : "WSASend");
     }
+    // [/result]
 
     if (!c.receiving) {
         c.begin += bytes;
