@@ -69,6 +69,12 @@ command_line& command_line::number(const std::string& name, unsigned& target,
     return *this;
 }
 
+command_line& command_line::text(const std::string& name, std::string& target,
+                                 const std::string& help) {
+    self_->app.add_option(name, target, help)->capture_default_str();
+    return *this;
+}
+
 void command_line::parse(int argc, char** argv) {
     try {
         self_->app.parse(argc, argv);

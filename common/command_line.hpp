@@ -37,6 +37,11 @@ public:
     command_line& number(const std::string& name, unsigned& target, unsigned least,
                          unsigned most, const std::string& help);
 
+    /// Adds a word, such as a name; its value before parse() is the default. \p target must
+    /// outlive parse().
+    command_line& text(const std::string& name, std::string& target,
+                       const std::string& help);
+
     /// Reads the arguments. Ends the program itself after `--help` (status 0), and with one
     /// line on stderr after a bad argument (status 2).
     void parse(int argc, char** argv);

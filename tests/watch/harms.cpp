@@ -77,3 +77,11 @@ TEST_CASE("stranded waits for a packet that its own worker has taken") {
 TEST_CASE("stranded does not wait when each worker takes one packet") {
     check_well("stranded", "the other worker has brought it.");
 }
+
+TEST_CASE("connectex-unbound is not connected and is told so with 10022") {
+    check_harm("connectex_unbound", "ConnectEx has failed with 10022");
+}
+
+TEST_CASE("connectex-unbound is connected when it is bound first") {
+    check_well("connectex_unbound", "The socket is connected.");
+}

@@ -1,0 +1,40 @@
+#pragma once
+// Encore client, names.hpp: from a name to the addresses that it has.
+
+#include "common/address.hpp"
+#include "common/error.hpp"
+
+#include <winsock2.h>
+
+#include <ws2tcpip.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+// [resolve]
+struct addrinfo_end {
+    void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
+};
+
+// All addresses of a name, in the order in which they are to be tried. This call waits for
+// the network, so it is made before there is anything to look after.
+inline std::vector<iocp::address> resolve(const std::string& host, unsigned port) {
+    addrinfo hints{};
+    hints.ai_family = AF_UNSPEC; // both families
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_protocol = IPPROTO_TCP;
+    addrinfo* first = nullptr;
+    const int failed =
+        ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &first);
+    if (failed != 0) { // the code itself: no WSAGetLastError
+        iocp::fail(static_cast<DWORD>(failed), "getaddrinfo", host);
+    }
+    const std::unique_ptr<addrinfo, addrinfo_end> list{first};
+    std::vector<iocp::address> found;
+    for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
+        found.emplace_back(each->ai_addr, static_cast<int>(each->ai_addrlen));
+    }
+    return found;
+}
+// [/resolve]
