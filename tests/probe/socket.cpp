@@ -17,6 +17,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -53,6 +54,15 @@ void reset(iocp::unique_socket& socket) {
 // What WSAGetLastError says after a call of Winsock, or 0.
 int code_of(int result) {
     return result == 0 ? 0 : ::WSAGetLastError();
+}
+
+template <class Function>
+Function extension(SOCKET socket, GUID id) {
+    Function function = nullptr;
+    DWORD bytes = 0;
+    REQUIRE(::WSAIoctl(socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof id, &function, sizeof function, &bytes,
+                       nullptr, nullptr) == 0);
+    return function;
 }
 
 // Two connected sockets, `ours` tied to a port; and memory that is lent until the end of the object at most.
@@ -449,6 +459,52 @@ TEST_CASE("what a bind to a taken port brings") {
                         "binds beside an exclusive socket on all addresses", "10013/10013 10013/10013 10013/10013", ""},
                        codes_of_binds_beside("0.0.0.0", false));
     }
+}
+
+TEST_CASE("whether a socket can be connected again after DisconnectEx") {
+    const iocp::winsock winsock;
+    iocp::unique_socket socket = iocp::overlapped_socket(AF_INET);
+    const iocp::address any{"0.0.0.0", 0};
+    REQUIRE(::bind(socket.get(), any.get(), any.length()) == 0);
+    const iocp::unique_event event = iocp::make_event();
+    OVERLAPPED operation{};
+    // The code with which an operation ends, at once or later. One that is still lent when time is up ends the program:
+    // its memory may not go.
+    const auto end_of = [&](BOOL done) {
+        DWORD bytes = 0;
+        DWORD flags = 0;
+        int code = done ? 0 : ::WSAGetLastError();
+        if (code == ERROR_IO_PENDING) {
+            if (::WaitForSingleObject(event.get(), 60 * deadline_ms) != WAIT_OBJECT_0) {
+                std::abort();
+            }
+            code = ::WSAGetOverlappedResult(socket.get(), &operation, &bytes, FALSE, &flags) ? 0 : ::WSAGetLastError();
+        }
+        operation = {};
+        operation.hEvent = event.get();
+        return code;
+    };
+    operation.hEvent = event.get();
+    const auto connect_ex = extension<LPFN_CONNECTEX>(socket.get(), WSAID_CONNECTEX);
+    const auto disconnect_ex = extension<LPFN_DISCONNECTEX>(socket.get(), WSAID_DISCONNECTEX);
+    const auto connect_to = [&](const iocp::unique_socket& listener) {
+        const iocp::address where = iocp::local_address(listener.get());
+        DWORD bytes = 0;
+        return end_of(connect_ex(socket.get(), where.get(), where.length(), nullptr, 0, &bytes, &operation));
+    };
+    const iocp::unique_socket first = listening_socket();
+    REQUIRE(connect_to(first) == 0);
+    REQUIRE(code_of(::setsockopt(socket.get(), SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, nullptr, 0)) == 0);
+    iocp::unique_socket other_end{::accept(first.get(), nullptr, nullptr)};
+    REQUIRE(other_end);
+    other_end.reset(); // closed there first: the pair of addresses is not ours to keep out of use
+    char byte = 0;
+    REQUIRE(::recv(socket.get(), &byte, 1, 0) == 0);
+    REQUIRE(end_of(disconnect_ex(socket.get(), &operation, TF_REUSE_SOCKET, 0)) == 0);
+    const int code = connect_to(listening_socket());
+    probe::compare({"row/disconnectex-with-tf-reuse-socket-then-connectex-on-the-same-socket",
+                    "ConnectEx after DisconnectEx with TF_REUSE_SOCKET", "10056", ""},
+                   std::to_string(code));
 }
 
 TEST_CASE("what becomes of clients beyond a full backlog") {
