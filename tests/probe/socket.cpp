@@ -361,6 +361,40 @@ TEST_CASE("what recv tells of a reset that came before it") {
                    outcome);
 }
 
+TEST_CASE("with which code a completion routine tells of a reset") {
+    struct receive {
+        WSAOVERLAPPED overlapped{};
+        char buffer[64] = "";
+        DWORD error = 0;
+        bool in_flight = false;
+    };
+    const auto ended = [](DWORD error, DWORD, WSAOVERLAPPED* overlapped, DWORD) {
+        auto& one = *static_cast<receive*>(overlapped->hEvent);
+        one.error = error;
+        one.in_flight = false;
+    };
+    const iocp::winsock winsock;
+    const iocp::unique_socket listener = listening_socket();
+    iocp::unique_socket theirs = connected_to(listener);
+    iocp::unique_socket ours{::accept(listener.get(), nullptr, nullptr)};
+    REQUIRE(ours);
+    receive one;
+    one.overlapped.hEvent = &one;
+    WSABUF room{sizeof one.buffer, one.buffer};
+    DWORD flags = 0;
+    REQUIRE(code_of(::WSARecv(ours.get(), &room, 1, nullptr, &flags, &one.overlapped, ended)) == WSA_IO_PENDING);
+    one.in_flight = true;
+    reset(theirs);
+    ::SleepEx(deadline_ms, TRUE);
+    const std::string outcome = one.in_flight ? "no routine" : std::to_string(one.error);
+    iocp::cancel_and_close(ours);
+    while (one.in_flight) {
+        ::SleepEx(INFINITE, TRUE); // its memory comes back before it goes
+    }
+    probe::compare({"card/LPWSAOVERLAPPED_COMPLETION_ROUTINE/dwerror", "a routine tells of a reset with", "10054", ""},
+                   outcome);
+}
+
 TEST_CASE("whether WSAGetOverlappedResult minds the wrong socket") {
     connected_pair pair;
     REQUIRE(pair.submit_receive() == WSA_IO_PENDING);

@@ -85,3 +85,33 @@ TEST_CASE("connectex-unbound is not connected and is told so with 10022") {
 TEST_CASE("connectex-unbound is connected when it is bound first") {
     check_well("connectex_unbound", "The socket is connected.");
 }
+
+TEST_CASE("routine-not-entered keeps its memory lent as long as no wait is alertable") {
+    check_harm("routine_not_entered", "its memory is still lent.");
+}
+
+TEST_CASE("routine-not-entered gets its memory back in a wait that is alertable") {
+    check_well("routine_not_entered", "the memory is back.");
+}
+
+TEST_CASE("routine-chain stays inside its wait as long as each routine makes another one due") {
+    check_harm("routine_chain", " routines later");
+}
+
+TEST_CASE("routine-chain leaves its wait when the next receive is submitted by the loop") {
+    check_well("routine_chain", "and the wait ended.");
+}
+
+TEST_CASE("routine-frame-gone is named by the check of frames that are gone") {
+    for (const way how : {way::linked, way::launched}) {
+        const outcome seen = watch_tests::run(how, "routine_frame_gone", "wrong");
+        CAPTURE(how == way::linked);
+        CAPTURE(seen.error);
+        REQUIRE(seen.findings.size() == 1);
+        CHECK(seen.findings.front().id == "stack-frame-gone");
+    }
+}
+
+TEST_CASE("routine-frame-gone is not named when the function waits until the routine has run") {
+    check_both_ways("routine_frame_gone", "right", 0, "");
+}
