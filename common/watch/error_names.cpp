@@ -74,6 +74,7 @@ constexpr named names[] = {
     {10092, "WSAVERNOTSUPPORTED"},
     {10093, "WSANOTINITIALISED"},
     {10101, "WSAEDISCON"},
+    {11001, "WSAHOST_NOT_FOUND"},
 };
 
 } // namespace
