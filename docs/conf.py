@@ -15,7 +15,7 @@ language = "en"
 extensions = ["regions", "programs", "checks", "cards", "claims", "expectations", "markers", "recorded", "contents", "errors", "watch", "folded", "wrong", "words", "api", "offline", "breathe", "sphinx_copybutton"]
 if (HERE / "_ext/lanes.py").exists():
     extensions += ["lanes", "picture", "run_figure", "bench"]
-extensions += ["rules"]
+extensions += ["rules", "checklist", "symptoms"]
 
 exclude_patterns = ["_ext", "_static", "recorded", "*.inc"]
 primary_domain = "cpp"

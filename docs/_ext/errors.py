@@ -12,6 +12,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import nested_parse_with_titles
 
+import cards
 import sources
 
 log = logging.getLogger(__name__)
@@ -139,6 +140,19 @@ class Errors(SphinxDirective):
         return lines
 
 
+class Codes(SphinxDirective):
+    """.. codes::, every code as a link to its row"""
+
+    def run(self):
+        self.env.note_dependency(str(sources.ROOT / CODES))
+        items = nodes.bullet_list(classes=["cards"])
+        for row in table():
+            link = cards.page_link("errors", nodes.Text(f"{row['code']} "), nodes.literal("", row["name"]))
+            link["book_anchor"] = row["code"]
+            items += nodes.list_item("", nodes.paragraph("", "", link))
+        return [items]
+
+
 def check_all(app, env):
     """Each code that a page gives with its number stands in the table, and under that name."""
     names = {row["code"]: [row["name"], *other_names(row)] for row in table()}
@@ -157,5 +171,6 @@ def check_all(app, env):
 
 def setup(app):
     app.add_directive("errors", Errors)
+    app.add_directive("codes", Codes)
     app.connect("env-check-consistency", check_all)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -93,6 +93,21 @@ class WrongProgram(SphinxDirective):
         return [nodes.paragraph("", "", link)]
 
 
+class Said(WrongProgram):
+    """.. said:: freed_while_lent, the command and what comes of it, without the program"""
+
+    option_spec = {}
+    has_content = False
+
+    def run(self):
+        name = self.arguments[0]
+        self.env.note_dependency(str(sources.ROOT / TABLE))
+        if name not in programs():
+            raise self.error(f"said: ./tutorial break knows no {name} ({TABLE})")
+        return [nodes.container("", *self.said(name), classes=["wrong-program"])]
+
+
 def setup(app):
     app.add_directive("wrong", WrongProgram)
+    app.add_directive("said", Said)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
