@@ -47,7 +47,7 @@ echo                                     measures every chapter's server beside 
 echo                                     --quick: some of them, within two minutes; -- --help: what can be chosen
 echo   tutorial report [--quick] [--all] runs the probe, the tests and bench --quick, and writes build\report.md, to be sent to us;
 echo                                     --quick: the probe alone, in ten seconds; --all: the long tests, too
-echo   tutorial docs                     builds the site
+echo   tutorial docs [--epub]            builds the site; --epub: the same as a book for reading devices
 exit /b 0
 
 :run
@@ -388,6 +388,15 @@ echo %CD%\build\report.md
 exit /b 0
 
 :docs
+set "as=html"
+set "trees=doctrees"
+set "result=html\index.html"
+if not "%~1"=="--epub" goto docs_words
+set "as=epub"
+set "trees=epub_doctrees"
+set "result=epub\iocp-step-by-step.epub"
+shift
+:docs_words
 if not "%~1"=="" goto docs_unknown
 where doxygen >nul 2>&1
 if errorlevel 1 goto no_doxygen
@@ -395,14 +404,14 @@ where dot >nul 2>&1
 if errorlevel 1 goto no_graphviz
 py -c "import sphinx, furo, breathe, sphinx_copybutton, matplotlib" >nul 2>&1
 if errorlevel 1 goto no_sphinx
-if exist build\docs\html rmdir /s /q build\docs\html
-if exist build\docs\doctrees rmdir /s /q build\docs\doctrees
-py -m sphinx -q -W --keep-going -b html -d build\docs\doctrees docs build\docs\html 1>&2
+if exist build\docs\%as% rmdir /s /q build\docs\%as%
+if exist build\docs\%trees% rmdir /s /q build\docs\%trees%
+py -m sphinx -q -W --keep-going -b %as% -d build\docs\%trees% docs build\docs\%as% 1>&2
 if errorlevel 1 exit /b 1
-echo %CD%\build\docs\html\index.html
+echo %CD%\build\docs\%result%
 exit /b 0
 :docs_unknown
-echo tutorial: docs does not know %~1; it takes nothing 1>&2
+echo tutorial: docs does not know %~1; it takes --epub, or nothing 1>&2
 exit /b 2
 :no_doxygen
 echo tutorial: there is no doxygen here. To install it: winget install DimitriVanHeesch.Doxygen 1>&2

@@ -15,7 +15,7 @@ language = "en"
 extensions = ["regions", "programs", "checks", "cards", "claims", "expectations", "markers", "recorded", "contents", "errors", "watch", "folded", "wrong", "words", "api", "offline", "breathe", "sphinx_copybutton"]
 if (HERE / "_ext/lanes.py").exists():
     extensions += ["lanes", "picture", "run_figure", "bench"]
-extensions += ["rules", "checklist", "symptoms"]
+extensions += ["rules", "checklist", "symptoms", "ebook"]
 
 exclude_patterns = ["_ext", "_static", "recorded", "*.inc"]
 primary_domain = "cpp"
@@ -47,3 +47,12 @@ pygments_dark_style = "monokai"
 copybutton_prompt_text = r"\$ |> "
 copybutton_prompt_is_regexp = True
 copybutton_selector = "div:not(.no-copy) > div.highlight > pre"
+
+version = release = "1"
+epub_basename = "iocp-step-by-step"
+epub_identifier = "iocp-step-by-step"
+epub_scheme = "ID"
+epub_uid = "iocp-step-by-step"
+epub_show_urls = "no"
+epub_tocdup = False
+epub_exclude_files = ["search.xhtml"]

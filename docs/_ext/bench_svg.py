@@ -222,7 +222,7 @@ def legend(chart):
             mark = (f'<path d="M0 7H34" style="stroke:{colour};stroke-width:{LINE}{dashed}"/>'
                     f'<path d="{_marker(MARKERS[series.colour % len(MARKERS)])}" style="fill:{colour}"/>')
             size = 34
-        keys.append(f'<span class="lanes-key"><svg width="{size}" height="14" viewBox="0 0 {size} 14" aria-hidden="true">{mark}</svg>'
+        keys.append(f'<span class="lanes-key"><svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="14" viewBox="0 0 {size} 14" aria-hidden="true">{mark}</svg>'
                     f"{escape(series.label)}</span>")
     return f'<div class="lanes-legend bench-legend" aria-hidden="true">{"".join(keys)}</div>'
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
+import ebook
 import lanes_model
 import lanes_svg
 from docutils import nodes
@@ -108,15 +109,12 @@ class WordsInsteadOfDrawing(SphinxPostTransform):
     default_priority = 200
 
     def run(self, **kwargs):
-        builder = self.app.builder
-        if builder.format == "html" and builder.name != "epub":
+        if self.app.builder.format == "html":
             return
         for node in list(self.document.findall(lanes_figure)):
             title, words = node.children
             caption = nodes.caption("", "", *title.children)
-            # HTML writers (epub) take what follows a caption for a part of it.
-            parts = [*words.children, caption] if builder.format == "html" else [caption, *words.children]
-            figure = nodes.figure("", *parts, ids=node["ids"], names=node["names"], classes=node["classes"])
+            figure = nodes.figure("", caption, *words.children, ids=node["ids"], names=node["names"], classes=node["classes"])
             figure.source, figure.line = node.source, node.line
             node.replace_self(figure)
 
@@ -147,7 +145,10 @@ def depart_title(self, node):
     self.add_permalink_ref(node.parent, "Link to this figure")
     self.body.append("</p></figcaption>\n")
     figure, identifier = node.parent["figure"], node.parent["ids"][0]
-    self.body.append(f'<div class="lanes-box">{DRAWN[type(figure)](figure, identifier)}</div>\n{lanes_svg.legend(figure)}\n')
+    drawing = DRAWN[type(figure)](figure, identifier)
+    if self.builder.name == "epub":
+        drawing = ebook.narrow_alone(drawing)
+    self.body.append(f'<div class="lanes-box">{drawing}</div>\n{lanes_svg.legend(figure)}\n')
 
 
 def visit_words(self, node):

@@ -366,7 +366,7 @@ def legend(figure: model.Figure) -> str:
         stripes = ""
         if state in (model.LENT, model.WILD):
             stripes = '<path class="lanes-stripe" d="M2.5 11.5L11.5 2.5M2 6.5L6.5 2M7.5 12L12 7.5"/>'
-        keys.append(f'<span class="lanes-key"><svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">'
+        keys.append(f'<span class="lanes-key"><svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">'
                     f'<rect class="lanes-bar lanes-{state}" x="1" y="1" width="12" height="12" rx="3"/>{stripes}</svg>'
                     f"{escape(LEGEND[state])}</span>")
     return f'<div class="lanes-legend" aria-hidden="true">{"".join(keys)}</div>' if keys else ""
