@@ -12,7 +12,7 @@ author = "the contributors of IOCP Step by Step"
 copyright = "the contributors; prose CC BY 4.0, code MIT"
 language = "en"
 
-extensions = ["regions", "programs", "checks", "cards", "claims", "expectations", "markers", "recorded", "contents", "errors", "watch", "folded", "wrong", "words", "api", "offline", "breathe", "sphinx_copybutton"]
+extensions = ["regions", "programs", "checks", "cards", "claims", "expectations", "markers", "recorded", "contents", "errors", "watch", "folded", "wrong", "words", "stacks", "api", "offline", "breathe", "sphinx_copybutton"]
 if (HERE / "_ext/lanes.py").exists():
     extensions += ["lanes", "picture", "run_figure", "bench"]
 extensions += ["rules", "checklist", "symptoms", "ebook"]

@@ -5,6 +5,7 @@ An entry says of one place of the book how it is known. Its id names the place:
     row/SLUG        a row of the table in windows_and_wine.rst, by the text of its first cell; row/SLUG/PART: a part of it
     rule/SLUG       a rule of lifetimes/index.rst, by its title
     error/CODE      a row of errors.csv
+    api/SLUG        a row of the table of APIs in start/which_model.rst, by its name in bold
     card/NAME/SLUG  an item of a card, by the text of its term or of its title; the rest of a card is as documented as the
                     page that its head names
     probe/NAME      what the probe asks beyond the rows
@@ -26,7 +27,7 @@ import sources
 log = logging.getLogger(__name__)
 
 TABLE, PAGE = "docs/claims.csv", "how_we_know"
-ROWS, RULES, ERRORS = "windows_and_wine", "lifetimes/index", "errors"
+ROWS, RULES, ERRORS, APIS = "windows_and_wine", "lifetimes/index", "errors", "start/which_model"
 COLUMNS = ["id", "sign", "answer", "source", "test"]
 SIGNS = {
     "documented": (None, "documented by Microsoft"),
@@ -36,7 +37,7 @@ SIGNS = {
 }
 KINDS = {
     "row": "rows of Windows and Wine", "rule": "rules of overlapped buffers", "error": "error codes",
-    "card": "items of cards beyond the card's own page", "probe": "further answers of the probe",
+    "api": "rows of Which API today", "card": "items of cards beyond the card's own page", "probe": "further answers of the probe",
 }
 WINE = "https://gitlab.winehq.org/wine/wine/-/blob/wine-10.0/"
 ON_THE_WEB = ("https://learn.microsoft.com/", "https://github.com/", "https://www.rfc-editor.org/")
@@ -157,6 +158,15 @@ def error_rows(doctree):
                 yield f"error/{code[0]}", " ".join(text_of(row[0]).split()[:2]), row[0], row[1]
 
 
+def api_rows(doctree):
+    for table in doctree.findall(nodes.table):
+        if text_of(table.next_node(nodes.thead)).startswith("API"):
+            for row in table.next_node(nodes.tbody).children:
+                name = row[0].next_node(nodes.strong)
+                if name is not None:
+                    yield f"api/{slug(text_of(name))}", text_of(name), row[0], row[0]
+
+
 def card_items(doctree, name):
     """The sections of a card, its arguments and its terms."""
     for section in doctree.findall(nodes.section):
@@ -180,20 +190,22 @@ def places(docname, doctree):
         return rules(doctree)
     if docname == ERRORS:
         return error_rows(doctree)
+    if docname == APIS:
+        return api_rows(doctree)
     if docname.startswith("calls/") and docname != "calls/index":
         return card_items(doctree, docname.removeprefix("calls/"))
     return ()
 
 
 def needs_entry(place, behind):
-    return place.startswith(("row/", "error/")) or place.startswith("rule/") and behind is not None
+    return place.startswith(("row/", "error/", "api/")) or place.startswith("rule/") and behind is not None
 
 
 def own_text(place, target):
     """What a place says itself: of a card's section its paragraphs only, since its terms are places of their own."""
     if place.startswith("row/"):
         return text_of(target.parent[1])
-    if place.startswith("error/"):
+    if place.startswith(("error/", "api/")):
         return text_of(target.parent)
     if isinstance(target, nodes.term):
         return text_of(target.parent)
