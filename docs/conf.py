@@ -1,5 +1,6 @@
 """The book. `./tutorial docs` builds it; everything that it needs comes from Debian's packages, nothing from the network."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,12 +13,12 @@ author = "the contributors of IOCP Step by Step"
 copyright = "the contributors; prose CC BY 4.0, code MIT"
 language = "en"
 
-extensions = ["regions", "programs", "checks", "cards", "claims", "expectations", "markers", "recorded", "contents", "errors", "watch", "folded", "wrong", "words", "stacks", "api", "offline", "breathe", "sphinx_copybutton"]
+extensions = ["regions", "programs", "checks", "cards", "claims", "expectations", "markers", "recorded", "contents", "errors", "watch", "folded", "wrong", "words", "stacks", "anchors", "archive", "sidebar", "api", "offline", "breathe", "sphinx_copybutton"]
 if (HERE / "_ext/lanes.py").exists():
     extensions += ["lanes", "picture", "run_figure", "bench"]
 extensions += ["rules", "checklist", "symptoms", "ebook"]
 
-exclude_patterns = ["_ext", "_static", "recorded", "*.inc"]
+exclude_patterns = ["_ext", "_static", "_templates", "recorded", "*.inc"]
 primary_domain = "cpp"
 highlight_language = "cpp"
 smartquotes = False
@@ -33,7 +34,13 @@ breathe_default_project = "iocp"
 breathe_domain_by_extension = {"hpp": "cpp"}
 breathe_show_include = False
 
+# Where the project is kept, for a link in the site's head. Without it the link is left out.
+book_repository = os.environ.get("IOCP_REPOSITORY", "")
+
 html_theme = "furo"
+templates_path = ["_templates"]
+html_sidebars = {"**": ["sidebar/brand.html", "sidebar/sources.html", "sidebar/search.html", "sidebar/scroll-start.html",
+                        "sidebar/navigation.html", "sidebar/scroll-end.html"]}
 html_title = "IOCP Step by Step"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]

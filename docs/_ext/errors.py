@@ -108,7 +108,8 @@ class Errors(SphinxDirective):
 
     def cells(self, row, texts, names, beyond, naming):
         code, all_names = row["code"], [row["name"], *other_names(row)]
-        index = ", ".join([*all_names, f"{code} ({row['name']})"])
+        # The number is an entry of its own: the search looks for such entries first.
+        index = "".join(f"\n   single: {entry}" for entry in [*all_names, f"{code}; {row['name']}"])
         anchors = " ".join([code, *(name.lower() for name in all_names)])
         where = linked(row["where"], names, beyond, small=True)
         meaning = [linked(row["meaning"], names, beyond, small=False), "", f"Where: {where}."]
@@ -118,7 +119,7 @@ class Errors(SphinxDirective):
         see = [self.link(word) for word in row["see"].split()]
         if see:
             meaning += ["", "See: " + "; ".join(see) + "."]
-        return [f".. index:: {index}\n\n:anchors:`{anchors}`\\ **{code}** ``{row['name']}``\n\n*{texts[code]}*",
+        return [f".. index::{index}\n\n:anchors:`{anchors}`\\ **{code}** ``{row['name']}``\n\n*{texts[code]}*",
                 "\n".join(meaning), linked(row["do"], names, beyond, small=False)]
 
     def link(self, word):
