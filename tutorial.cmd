@@ -19,6 +19,7 @@ if "%verb%"=="test" goto test
 if "%verb%"=="check" goto check
 if "%verb%"=="watch" goto watch
 if "%verb%"=="break" goto break
+if "%verb%"=="single" goto single
 if "%verb%"=="bench" goto bench
 if "%verb%"=="report" goto report
 if "%verb%"=="docs" goto docs
@@ -42,6 +43,8 @@ echo   tutorial watch NN^|PROGRAM.exe [OPTIONS] [-- ARGS]
 echo                                     runs chapter NN, or an x64 program of your own, and tells what it does with Winsock
 echo                                     and ports; options: --strict, --quiet, --only socket=N, --trace FILE
 echo   tutorial break [NAME] [right]     lists programs that are wrong, or runs one of them under the watch, or its right twin
+echo   tutorial single NN                writes chapter NN, with what it uses of common/, as one .cpp, and prints the command
+echo                                     that builds it
 echo   tutorial bench [--quick] [-- OPTIONS]
 echo                                     measures every chapter's server beside Asio's and Go's, for an hour or so;
 echo                                     --quick: some of them, within two minutes; -- --help: what can be chosen
@@ -320,6 +323,21 @@ echo tutorial: there is no wrong program %~1; tutorial break lists them 1>&2
 exit /b 2
 :break_words
 echo tutorial: after %~1 break takes right, or nothing 1>&2
+exit /b 2
+
+:single
+if "%~1"=="" goto single_usage
+if not "%~2"=="" goto single_usage
+call :program_of "%~1"
+if errorlevel 1 exit /b 2
+where py >nul 2>&1
+if errorlevel 1 goto no_python
+call :choose_preset
+if errorlevel 1 exit /b 1
+py cmake\single.py "%~1" --compiler %preset%
+exit /b %errorlevel%
+:single_usage
+echo tutorial: single takes one chapter, or an encore: single NN 1>&2
 exit /b 2
 
 :bench

@@ -2,7 +2,7 @@
 
 Their sources are written into docs/programs/ before the pages are read, a line each, and are not kept under version
 control: which pages there are follows from the folders. whole-program: all files of one. programs: the list of all. And each
-page of a chapter begins with a link to its program.
+page of a chapter begins with a link to its program, and to the same in one file (one_file.py), where that is shown.
 """
 
 import re
@@ -14,9 +14,11 @@ from sphinx.util.docutils import SphinxDirective
 import cards
 import contents
 import news
+import one_file
 import regions
 import sources
 
+WITHOUT_NOTICE = ("chapters/", "encores/", "common/")  # folders with a LICENSE of their own, MIT-0
 INDEX = """\
 The programs, whole
 ===================
@@ -34,6 +36,9 @@ def write_pages(app):
     for page, files in sources.program_pages().items():
         title = title_of(page, files)
         wanted[page.removeprefix("programs/")] = f"{title}\n{'=' * len(title)}\n\n.. whole-program:: {' '.join(files)}\n"
+    for page, number in one_file.pages().items():
+        title = page.rpartition("/")[2] + ", in one file"
+        wanted[page.removeprefix("programs/")] = f"{title}\n{'=' * len(title)}\n\n.. single:: {number}\n"
     for path in folder.rglob("*.rst"):
         if path.relative_to(folder).with_suffix("").as_posix() not in wanted:
             path.unlink()
@@ -99,6 +104,8 @@ class Program(SphinxDirective):
             said += cards.page_link(page, name) if page in self.env.found_docs else name
             said += nodes.Text(": ")
         said += nodes.Text(f"{count(len(texts), 'file')}, {count(sum(map(len, texts.values())), 'line')}.")
+        if first.startswith(WITHOUT_NOTICE) and not first.startswith("common/watch/"):
+            said += nodes.Text(" Take what you need: its licence is MIT-0, and no notice has to come with it.")
         used = sorted({name for path in texts for name in
                        sources.LOCAL_INCLUDE.findall("\n".join(texts[path])) if name.startswith("common/")})
         used = [name for name in used if name not in texts]
@@ -163,6 +170,7 @@ class Programs(SphinxDirective):
         self.env.note_dependency(str(sources.ROOT / "chapters/ladder.csv"))
         ladder = [sources.page_of(f"chapters/{folder}/main.cpp") for folder in sources.folders().values()]
         groups = {"The chapters": [page for page in ladder if page in pages],
+                  "In one file": list(one_file.pages()),
                   "After the finale": [page for page in pages if page.startswith("programs/encores/")],
                   "common/": [page for page in pages if page.startswith("programs/common/")],
                   "Wrong programs, and what else is shown": [page for page in pages if page.startswith("programs/tests/")]}
@@ -176,7 +184,7 @@ class Programs(SphinxDirective):
             items = nodes.bullet_list(classes=["cards"])
             for page in listed_pages:
                 name = page.removeprefix("programs/").removeprefix("common/").removeprefix(f"{sources.WRONG_PROGRAMS}/")
-                link = cards.page_link(page, nodes.literal("", name.removeprefix("encores/")))
+                link = cards.page_link(page, nodes.literal("", name.removeprefix("encores/").removeprefix("single/")))
                 items += nodes.list_item("", nodes.paragraph("", "", link))
             section += items
             result.append(section)
@@ -198,6 +206,9 @@ def add_link_to_program(app, doctree):
     link = cards.page_link(page, nodes.inline("", "The whole program"))
     line = nodes.paragraph("", "", link, nodes.Text(f": {count(len(files), 'file')}, {count(lines, 'line')}"),
                            classes=["to-program"])
+    in_one = "programs/single/" + docname.removeprefix("chapters/")
+    if in_one in one_file.pages():
+        line += [nodes.Text("; "), cards.page_link(in_one, nodes.inline("", "in one file"))]
     titles[0].parent.insert(titles[0].parent.index(titles[0]) + 1, line)
 
 
