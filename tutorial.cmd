@@ -330,7 +330,7 @@ if "%~1"=="" goto single_usage
 if not "%~2"=="" goto single_usage
 call :program_of "%~1"
 if errorlevel 1 exit /b 2
-where py >nul 2>&1
+py -c "" >nul 2>&1
 if errorlevel 1 goto no_python
 call :choose_preset
 if errorlevel 1 exit /b 1

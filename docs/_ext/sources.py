@@ -278,9 +278,11 @@ POINTERS = {"LPFN_ACCEPTEX": "AcceptEx", "LPFN_GETACCEPTEXSOCKADDRS": "GetAccept
 
 
 def program_files(root=ROOT):
-    """The files whose calls have cards. The watch, which a reader need not understand, lists its own (watch.py)."""
+    """The files whose calls have cards. The watch, which a reader need not understand, lists its own (watch.py), and what
+    stands in for a file in a program of one file calls nothing else."""
     return sorted(path for folder in ("chapters", "encores", "common") for path in (root / folder).rglob("*")
-                  if path.suffix in (".cpp", ".hpp") and (root / "common/watch") not in path.parents)
+                  if path.suffix in (".cpp", ".hpp")
+                  and not {root / "common/watch", root / "common/single"} & set(path.parents))
 
 
 def used_names(root=ROOT):
