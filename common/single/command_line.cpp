@@ -167,7 +167,7 @@ void command_line::parse(int argc, char** argv) {
             value = words[i];
         }
         if (!option.take(value)) {
-            refuse(value + " is no value for " + name);
+            refuse(value.append(" is no value for ").append(name));
         }
     }
 }
