@@ -32,7 +32,7 @@ class Test(SphinxRole):
             return self.wrong(str(mistake))
         if not colon or group not in known:
             return self.wrong(f"{self.text!r} does not begin with a chapter or an encore, as in '07: ', or with 'common: ', 'policies: ', "
-                              "'probe: ', 'watch: ' or 'haproxy: '")
+                              "'probe: ', 'matrix: ', 'watch: ' or 'haproxy: '")
         if name not in {listed for listed, _, _ in known[group]}:
             nearest = [f"{g}: {name}" for g in known for listed, _, _ in known[g] if listed == name]
             hint = f"; there is '{nearest[0]}'" if nearest else ""
@@ -63,7 +63,8 @@ class Checks(SphinxDirective):
             raise self.error(f"checks: {mistake}")
         titles = {row["number"]: f"Chapter {row['number']}: {row['name']}" for row in sources.ladder()}
         titles.update((row["name"], f"Encore: {row['name']}") for row in sources.encores())
-        titles.update(common="The helpers in common/", policies="Another policy on the engine of 10 to 12", probe="Windows and Wine", watch="The watch",
+        titles.update(common="The helpers in common/", policies="Another policy on the engine of 10 to 12", probe="Windows and Wine", matrix="The matrix",
+                      watch="The watch",
                       haproxy="Several servers behind one address")
         result = []
         for group, listed in known.items():

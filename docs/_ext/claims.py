@@ -8,6 +8,7 @@ An entry says of one place of the book how it is known. Its id names the place:
     api/SLUG        a row of the table of APIs in start/which_model.rst, by its name in bold
     card/NAME/SLUG  an item of a card, by the text of its term or of its title; the rest of a card is as documented as the
                     page that its head names
+    cell/OUTCOME/WAY  a cell of the matrix (encores/matrix.rst)
     probe/NAME      what the probe asks beyond the rows
 
 A place may have several entries: what is documented and what is reported may differ, and both are told. Two signs stand on
@@ -27,7 +28,7 @@ import sources
 log = logging.getLogger(__name__)
 
 TABLE, PAGE = "docs/claims.csv", "how_we_know"
-ROWS, RULES, ERRORS, APIS = "windows_and_wine", "lifetimes/index", "errors", "start/which_model"
+ROWS, RULES, ERRORS, APIS, MATRIX = "windows_and_wine", "lifetimes/index", "errors", "start/which_model", "encores/matrix"
 COLUMNS = ["id", "sign", "answer", "source", "test"]
 SIGNS = {
     "documented": (None, "documented by Microsoft"),
@@ -37,7 +38,8 @@ SIGNS = {
 }
 KINDS = {
     "row": "rows of Windows and Wine", "rule": "rules of overlapped buffers", "error": "error codes",
-    "api": "rows of Which API today", "card": "items of cards beyond the card's own page", "probe": "further answers of the probe",
+    "api": "rows of Which API today", "card": "items of cards beyond the card's own page", "cell": "cells of the matrix",
+    "probe": "further answers of the probe",
 }
 WINE = "https://gitlab.winehq.org/wine/wine/-/blob/wine-10.0/"
 ON_THE_WEB = ("https://learn.microsoft.com/", "https://github.com/", "https://www.rfc-editor.org/")
@@ -182,6 +184,14 @@ def card_items(doctree, name):
         yield f"card/{name}/{slug(term)}", f"{name}: {term}", item[0], item[0]
 
 
+def matrix_cells(doctree):
+    """The rows that the directive `matrix` makes; the sign stands behind who is told."""
+    for row in doctree.findall(nodes.row):
+        if "book_cell" in row:
+            what, how = row["book_cell"]
+            yield f"cell/{slug(what)}/{slug(how)}", f"{what}, {how}", row[0], row[1]
+
+
 def places(docname, doctree):
     """Each place of a page: (its id, its name, the node that gets an anchor, the node behind whose text the sign stands)."""
     if docname == ROWS:
@@ -192,13 +202,15 @@ def places(docname, doctree):
         return error_rows(doctree)
     if docname == APIS:
         return api_rows(doctree)
+    if docname == MATRIX:
+        return matrix_cells(doctree)
     if docname.startswith("calls/") and docname != "calls/index":
         return card_items(doctree, docname.removeprefix("calls/"))
     return ()
 
 
 def needs_entry(place, behind):
-    return place.startswith(("row/", "error/", "api/")) or place.startswith("rule/") and behind is not None
+    return place.startswith(("row/", "error/", "api/", "cell/")) or place.startswith("rule/") and behind is not None
 
 
 def own_text(place, target):

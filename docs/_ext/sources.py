@@ -241,14 +241,14 @@ def is_skipped(condition, info):
 
 def check_files(root=ROOT):
     """All files with cases; the book depends on them."""
-    return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"), *root.glob("tests/policies/*.cpp"), *root.glob("tests/encores/*/*.cpp"), *root.glob("tests/probe/*.cpp"),
+    return sorted([*root.glob("tests/chapters/*.cpp"), *root.glob("tests/common/*.cpp"), *root.glob("tests/policies/*.cpp"), *root.glob("tests/encores/*/*.cpp"), *root.glob("tests/probe/*.cpp"), *root.glob("tests/matrix/*.cpp"),
                    *root.glob("tests/watch/**/*.cpp"), *root.glob("tests/support/*.cpp"),
                    *root.glob("tests/haproxy/*.py"), root / "tests/support/chapter.hpp"])
 
 
 def checks(root=ROOT):
-    """All checks: "07" (or an encore, "common", "policies", "probe", "watch", "haproxy") to a list of (name, file, is it long), in the order of the
-    sources."""
+    """All checks: "07" (or an encore, "common", "policies", "probe", "matrix", "watch", "haproxy") to a list of (name, file, is it
+    long), in the order of the sources."""
     shared = [(path, cases(path)) for path in sorted(root.glob("tests/support/*.cpp"))]
     found = {}
     for number, folder in folders(root).items():
@@ -260,7 +260,7 @@ def checks(root=ROOT):
                          for path, listed in [(own, cases(own)), *(shared if number != "00" else [])]
                          for name, suite, skip in listed if not is_skipped(skip, info)]
     for group, folder in [*((row["name"], f"encores/{row['name']}") for row in encores(root)),
-                          *((name, name) for name in ("common", "policies", "probe", "watch"))]:
+                          *((name, name) for name in ("common", "policies", "probe", "matrix", "watch"))]:
         found[group] = [(name, str(path.relative_to(root)), suite == "long")
                         for path in sorted(root.glob(f"tests/{folder}/**/*.cpp")) for name, suite, _ in cases(path)]
     found["haproxy"] = [(name, str(path.relative_to(root)), True)
