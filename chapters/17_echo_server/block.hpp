@@ -20,6 +20,7 @@ struct block {
     ULONG begin = 0; // received and not yet sent: bytes[begin, end)
     ULONG end = 0;
     block* next = nullptr;
+    void (*give_back)(block&) noexcept = nullptr; // for what is not the connection's own
 };
 
 template <ULONG Size>

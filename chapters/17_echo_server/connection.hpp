@@ -15,6 +15,7 @@
 
 #include <winsock2.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -39,6 +40,7 @@ constexpr std::chrono::milliseconds linger{
 constexpr unsigned most_large = 2; // large blocks of one connection
 constexpr ULONG much = 16 * 1024;  // a receive that brings less is followed by a small one
 constexpr ULONG most_discarded = 1 << 20; // bytes that may come after our last word
+constexpr DWORD most_in_send = 16;        // blocks that one call sends
 // [/deadlines]
 
 // A stream of bytes in both directions, for a policy that derives from it. It lives from
@@ -66,24 +68,23 @@ public:
 
     static void start(std::unique_ptr<connection> fresh) {
         // lent: the connection -> kernel until it is closed and its last operation is back
-        fresh.release()->step([] {});
+        fresh.release()->let_go();
     }
 
     // [policy]
     // What a policy may call, from any thread: send this block after those before it; say
     // that no more will be sent, and let the client close; reset the connection.
-    // The caller must know that the connection still lives: it is inside one of the
-    // policy's functions, or holds something that keeps it alive.
+    // The caller must know that the connection still lives: it is inside one of this
+    // connection's own functions, or it holds the connection.
     void send(block& data) {
         step([&] {
-            if (finishing_) {
-                return; // too late
+            if (finishing_ || closed_) {
+                keep(data); // too late
+                return;
             }
-            block** last = &outgoing_;
-            while (*last != nullptr) {
-                last = &(*last)->next;
-            }
-            *last = &data;
+            data.next = nullptr;
+            *end_of_outgoing_ = &data;
+            end_of_outgoing_ = &data.next;
             if (&data == filling_) {
                 filling_ = nullptr;
             }
@@ -95,6 +96,20 @@ public:
     void abort() {
         step([&] { reset(); });
     }
+
+    // [hold]
+    // For whoever has no operation of this connection, and knows that its destructor has
+    // not ended, since that waits for a lock that the caller has. From here on until
+    // let_go() the connection lives. False: it is closed, and may be gone any moment.
+    bool hold() {
+        const std::lock_guard lock{lock_};
+        holds_ += closed_ ? 0 : 1;
+        return !closed_;
+    }
+    void let_go() {
+        step([&] { --holds_; });
+    }
+    // [/hold]
 
     // [deadline]
     // For the sweep: the lock, if it is free and the connection is not closed.
@@ -181,14 +196,14 @@ private:
 
     // [step]
     // Every change is made here, and here is the one place where a connection ends: closed,
-    // and the last of its operations is back. Before that the kernel may still write to it;
-    // after that no packet can lead to it.
+    // the last of its operations is back, and nobody holds it. Before that the kernel may
+    // still write to it; after that no packet can lead to it.
     template <class Change>
     void step(Change change) {
         std::unique_lock lock{lock_};
         change();
         advance();
-        const bool last = closed_ && !receive_.busy && !send_.busy;
+        const bool last = closed_ && !receive_.busy && !send_.busy && holds_ == 0;
         lock.unlock();
         if (last) {
             const std::unique_ptr<connection> mine{this};
@@ -221,7 +236,9 @@ private:
     }
 
     void keep(block& data) {
-        if (&data == &small_) {
+        if (data.give_back != nullptr) {
+            data.give_back(data);
+        } else if (&data == &small_) {
             spare_ = &small_;
         } else {
             --larges_;
@@ -303,9 +320,16 @@ private:
         send_.busy = false;
         echoed_ = progress_;
         books.bytes += bytes;
-        outgoing_->begin += bytes; // all of it, or, for all we know, a part
-        if (outgoing_->begin == outgoing_->end) {
-            keep(*std::exchange(outgoing_, outgoing_->next));
+        while (bytes > 0) { // all of them, or, for all we know, a part
+            const DWORD part = std::min(bytes, outgoing_->end - outgoing_->begin);
+            bytes -= part;
+            outgoing_->begin += part;
+            if (outgoing_->begin == outgoing_->end) {
+                keep(*std::exchange(outgoing_, outgoing_->next));
+            }
+        }
+        if (outgoing_ == nullptr) {
+            end_of_outgoing_ = &outgoing_;
         }
     }
 
@@ -390,15 +414,23 @@ private:
     }
 
     void submit_send() {
-        WSABUF rest{outgoing_->end - outgoing_->begin, outgoing_->bytes + outgoing_->begin};
+        // [gather]
+        WSABUF rest[most_in_send];
+        DWORD count = 0;
+        for (block* next = outgoing_; next != nullptr && count < most_in_send;
+             next = next->next) {
+            rest[count++] = {next->end - next->begin, next->bytes + next->begin};
+        }
+        // [/gather]
         DWORD bytes = 0;
         send_.lend();
-        // lent: send_, *outgoing_ -> kernel until the packet is dequeued; in skip mode
-        // until the call returns success
-        const int returned = ::WSASend(socket_.get(), &rest, 1, &bytes, 0, &send_, nullptr);
+        // lent: send_, the blocks in `rest` -> kernel until the packet is dequeued; in skip
+        // mode until the call returns success
+        const int returned =
+            ::WSASend(socket_.get(), rest, count, &bytes, 0, &send_, nullptr);
         if (ended_at_once(send_, returned, "WSASend")) {
             send_.take_back();
-            // back: send_, *outgoing_
+            // back: send_, the blocks in `rest`
             count_sent(bytes);
         }
     }
@@ -436,8 +468,10 @@ private:
     bool probing_ = false;
     bool probed_ = false;       // something is there, or the end
     block* filling_ = nullptr;  // lent to the receive, then the policy's
-    block* outgoing_ = nullptr; // to be sent, in order; the first is lent to the send
-    std::atomic<bool> handling_{false}; // the policy is at work
+    block* outgoing_ = nullptr; // to be sent, in order; the first ones are lent to the send
+    block** end_of_outgoing_ = &outgoing_; // where the next one is linked
+    unsigned holds_ = 1;                   // the first one is start()'s
+    std::atomic<bool> handling_{false};    // the policy is at work
     bool input_over_ = false;
     bool finishing_ = false;            // no more is taken to be sent
     std::atomic<bool> said_all_{false}; // SD_SEND: what comes now is thrown away
