@@ -48,8 +48,8 @@ public:
     // [policy]
     // What a policy may call, from any thread: send this block after those before it; say
     // that no more will be sent, and close; close now.
-    // The caller must know that the connection still lives: it is inside one of the
-    // policy's functions, or holds something that keeps it alive.
+    // The caller must know that the connection still lives: it is inside one of this
+    // connection's own functions. (From chapter 17 on one can hold another client's.)
     void send(block& data) {
         step([&] {
             block** last = &outgoing_;

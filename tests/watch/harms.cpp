@@ -28,6 +28,17 @@ void check_well(const std::string& program, const std::string& says) {
     check_both_ways(program, "right", 0, says);
 }
 
+// It breaks a rule that the watch looks after, but is not the program that stands for that rule.
+void check_named(const std::string& program, const std::string& check) {
+    for (const way how : {way::linked, way::launched}) {
+        const outcome seen = watch_tests::run(how, program, "wrong");
+        CAPTURE(how == way::linked);
+        CAPTURE(seen.error);
+        REQUIRE(seen.findings.size() == 1);
+        CHECK(seen.findings.front().id == check);
+    }
+}
+
 } // namespace
 
 TEST_CASE("worker-ends-on-failure leaves a client unserved when another one has reset") {
@@ -103,15 +114,41 @@ TEST_CASE("routine-chain leaves its wait when the next receive is submitted by t
 }
 
 TEST_CASE("routine-frame-gone is named by the check of frames that are gone") {
-    for (const way how : {way::linked, way::launched}) {
-        const outcome seen = watch_tests::run(how, "routine_frame_gone", "wrong");
-        CAPTURE(how == way::linked);
-        CAPTURE(seen.error);
-        REQUIRE(seen.findings.size() == 1);
-        CHECK(seen.findings.front().id == "stack-frame-gone");
-    }
+    check_named("routine_frame_gone", "stack-frame-gone");
 }
 
 TEST_CASE("routine-frame-gone is not named when the function waits until the routine has run") {
     check_both_ways("routine_frame_gone", "right", 0, "");
+}
+
+TEST_CASE("queue-cleared is named when it frees the message that is being sent") {
+    check_named("queue_cleared", "freed-while-lent");
+}
+
+TEST_CASE("queue-cleared is not named when what is lent stays in the queue") {
+    check_both_ways("queue_cleared", "right", 0, "");
+}
+
+TEST_CASE("growing-string is named when the string moves while it is being sent") {
+    check_named("growing_string", "freed-while-lent");
+}
+
+TEST_CASE("growing-string is not named when each message is a string of its own") {
+    check_both_ways("growing_string", "right", 0, "");
+}
+
+TEST_CASE("two-locks stops both workers") {
+    check_harm("two_locks", "waited for the other's.");
+}
+
+TEST_CASE("two-locks stops nobody when no worker has two locks at once") {
+    check_well("two_locks", "both lines were handed on.");
+}
+
+TEST_CASE("received-too-early hands a client's second line on before the first one") {
+    check_harm("received_too_early", "handed on as two, one.");
+}
+
+TEST_CASE("received-too-early keeps the order when the receive comes after the handing on") {
+    check_well("received_too_early", "handed on as one, two.");
 }

@@ -131,7 +131,7 @@ public:
             ended_ = some->empty();
             came_ += *some;
             std::size_t from = 0;
-            for (std::size_t end; (end = came_.find('\n', from)) != std::string::npos; from = end + 1) {
+            for (std::size_t end = 0; (end = came_.find('\n', from)) != std::string::npos; from = end + 1) {
                 whole += compare(std::string_view{came_}.substr(from, end + 1 - from)) ? 1 : 0;
             }
             came_.erase(0, from);
@@ -177,7 +177,7 @@ private:
 };
 
 crowd::crowd(const server& running, std::size_t talkers, std::size_t listeners, std::size_t others, std::size_t lines)
-    : running_{running}, talkers_{talkers}, lines_{lines} {
+    : talkers_{talkers}, lines_{lines} {
     for (std::size_t i = 0; i < talkers + listeners + others; ++i) {
         const manner how = i < talkers               ? manner::talks
                            : i < talkers + listeners ? manner::listens

@@ -76,7 +76,6 @@ private:
 
     bool step(bool talking);
 
-    const support::server& running_;
     std::vector<std::unique_ptr<member>> members_;
     std::size_t talkers_;
     std::size_t lines_;
