@@ -35,7 +35,7 @@ for /f "skip=1 tokens=1,2* delims=," %%a in (encores\encores.csv) do echo   %%a:
 echo.
 echo The verbs (NN is a chapter, or the name of an encore):
 echo   tutorial run [NN] [-- ARGS]       builds and starts chapter NN, or the full server, on 127.0.0.1:6000
-echo   tutorial talk [--port N]          a small client: what you type goes out, what comes back is shown
+echo   tutorial talk [--udp] [--port N]  a small client: what you type goes out, what comes back is shown
 echo   tutorial test [NN] [--all]        builds and runs the tests, or those of chapter NN; --all adds the long ones
 echo   tutorial check NN PROGRAM.exe [--has LIST] [-- ARGS]
 echo                                     runs chapter NN's checks against your own server. It says what else could be run
@@ -80,10 +80,14 @@ exit /b 2
 
 :talk
 set "arguments="
+if not "%~1"=="--udp" goto talk_port
+set "arguments= --udp"
+shift
+:talk_port
 if "%~1"=="" goto talk_build
 if not "%~1"=="--port" goto talk_unknown
 if not "%~3"=="" goto talk_unknown
-set "arguments= --port %~2"
+set "arguments=%arguments% --port %~2"
 :talk_build
 call :build talk
 if errorlevel 1 exit /b 1
@@ -91,7 +95,7 @@ echo Type a line. Ctrl+Z and Enter end. 1>&2
 "build\%preset%\bin\talk.exe"%arguments%
 exit /b %errorlevel%
 :talk_unknown
-echo tutorial: talk takes --port N and nothing else 1>&2
+echo tutorial: talk takes --udp and --port N and nothing else 1>&2
 exit /b 2
 
 :test
@@ -454,7 +458,9 @@ set "listens=yes"
 if "%1"=="00_first_packet" set "listens=no"
 for /f "skip=1 tokens=1,2 delims=," %%a in (encores\encores.csv) do if "%%a"=="%1" set "listens=%%b"
 if "%listens%"=="no" exit /b 0
-echo Ready. In another window: tutorial talk     (Ctrl+C here ends the server.) 1>&2
+set "talk=tutorial talk"
+if "%listens%"=="datagrams" set "talk=tutorial talk --udp"
+echo Ready. In another window: %talk%     (Ctrl+C here ends the server.) 1>&2
 exit /b 0
 
 rem Adds a word to has, the list of what a reader's own server has. The row of the title is no such word.

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -87,6 +88,39 @@ void show_answers(SOCKET server) {
     }
 }
 
+// Each line is a datagram and has one for its answer. Either may get lost.
+void ask(const iocp::address& where) {
+    const iocp::unique_socket server{::socket(where.family(), SOCK_DGRAM, IPPROTO_UDP)};
+    if (!server) {
+        iocp::fail(::WSAGetLastError(), "socket");
+    }
+    // For datagrams this sends nothing. It says where they go, and from whom to receive.
+    if (::connect(server.get(), where.get(), where.length()) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "connect", where.text());
+    }
+    const DWORD patience_ms = 1000;
+    if (::setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO,
+                     reinterpret_cast<const char*>(&patience_ms),
+                     sizeof patience_ms) == SOCKET_ERROR) {
+        iocp::fail(::WSAGetLastError(), "setsockopt SO_RCVTIMEO");
+    }
+    std::string line;
+    char answer[65'536];
+    while (std::getline(std::cin, line)) {
+        // A failure here may be of the line before: nobody was there.
+        const int size = static_cast<int>(line.size());
+        const int length = ::send(server.get(), line.data(), size, 0) == SOCKET_ERROR
+                               ? SOCKET_ERROR
+                               : ::recv(server.get(), answer, sizeof answer, 0);
+        if (length == SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "no answer");
+        } else {
+            std::printf("%.*s\n", length, answer);
+            std::fflush(stdout);
+        }
+    }
+}
+
 void talk_to(const iocp::address& where) {
     iocp::unique_socket server{::socket(where.family(), SOCK_STREAM, IPPROTO_TCP)};
     if (!server) {
@@ -114,8 +148,10 @@ void talk_to(const iocp::address& where) {
 
 int main(int argc, char** argv) {
     unsigned port = 6000;
+    bool datagrams = false;
     iocp::command_line{"talk", "what you type goes to the server, what comes back is shown"}
         .number("--port", port, 1, 65535, "the server's port on this machine")
+        .flag("--udp", datagrams, "each line is a datagram")
         .parse(argc, argv);
     int status = 0;
     WSADATA about{};
@@ -125,7 +161,12 @@ int main(int argc, char** argv) {
         return 1;
     }
     try {
-        talk_to(iocp::address{"127.0.0.1", static_cast<std::uint16_t>(port)});
+        const iocp::address where{"127.0.0.1", static_cast<std::uint16_t>(port)};
+        if (datagrams) {
+            ask(where);
+        } else {
+            talk_to(where);
+        }
     } catch (const std::exception& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         status = 1;

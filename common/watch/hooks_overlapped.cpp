@@ -114,7 +114,9 @@ int WSAAPI our_WSARecvFrom(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* b
     // The address and its length are written when the datagram comes.
     if (from != nullptr && from_length != nullptr) {
         next.buffers.push_back(lent(from, static_cast<std::size_t>(*from_length), true));
+        next.buffers.back().part = "the room for the sender's address";
         next.buffers.push_back(lent(from_length, sizeof(*from_length), true));
+        next.buffers.back().part = "the length of the sender's address";
     }
     const bool immediate =
         submit(std::move(next), bytes, [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE ours) {

@@ -46,6 +46,7 @@ struct lent_memory {
     std::size_t bytes = 0;
     bool overlapped = false; ///< the OVERLAPPED itself, not a buffer
     bool written = false;    ///< the system writes to it; a buffer to be sent is only read
+    const char* part = nullptr; ///< what it is besides these two, for people; a literal
 };
 
 /// One thing that happened. Which members count depends on the kind; numbers begin at 1,

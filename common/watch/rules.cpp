@@ -43,10 +43,16 @@ bool touch(const lent_memory& one, std::uintptr_t begin, std::uintptr_t end) {
     return one.address < end && begin < one.address + one.bytes;
 }
 
+std::string_view words_for(const lent_memory& memory) {
+    return memory.overlapped ? "the OVERLAPPED"
+           : memory.part     ? memory.part
+                             : "a buffer";
+}
+
 std::string_view part_of(const operation& one, std::uintptr_t begin, std::uintptr_t end) {
     for (const lent_memory& memory : one.memory) {
         if (touch(memory, begin, end)) {
-            return memory.overlapped ? "the OVERLAPPED" : "a buffer";
+            return words_for(memory);
         }
     }
     return "memory";
@@ -347,8 +353,8 @@ void rules::vanished(const operation& one, const lent_memory& memory, const char
                      const moment& at) {
     say_in_flight(checks::freed_while_lent, at, one, one.socket,
                   std::string(call) + " frees the memory at " + hex(memory.address) +
-                      ", with " + (memory.overlapped ? "the OVERLAPPED" : "a buffer") +
-                      " of " + name_of(one) + " in it");
+                      ", with " + std::string(words_for(memory)) + " of " + name_of(one) +
+                      " in it");
 }
 
 void rules::thread_ending(const world& before, const thread_info& thread,

@@ -48,9 +48,12 @@ std::string memory_words(const std::vector<lent_memory>& memory) {
     std::string words;
     std::size_t buffers = 0;
     std::uint64_t bytes = 0;
+    bool more = false;
     for (const lent_memory& one : memory) {
         if (one.overlapped) {
             words = "OVERLAPPED";
+        } else if (one.part != nullptr) {
+            more = true;
         } else if (one.bytes != 0) {
             ++buffers;
             bytes += one.bytes;
@@ -61,7 +64,7 @@ std::string memory_words(const std::vector<lent_memory>& memory) {
         words.append(buffers == 1 ? "buffer " : std::to_string(buffers) + " buffers ");
         words.append(with_commas(bytes)).append(" B");
     }
-    return words;
+    return words.append(more ? ", address" : "");
 }
 
 std::string failed_words(std::uint32_t error) {

@@ -152,3 +152,34 @@ TEST_CASE("received-too-early hands a client's second line on before the first o
 TEST_CASE("received-too-early keeps the order when the receive comes after the handing on") {
     check_well("received_too_early", "handed on as one, two.");
 }
+
+TEST_CASE("address-length-gone is named by the check of frames that are gone") {
+    for (const way how : {way::linked, way::launched}) {
+        const outcome seen = watch_tests::run(how, "address_length_gone", "wrong");
+        CAPTURE(how == way::linked);
+        CAPTURE(seen.error);
+        REQUIRE(seen.findings.size() == 1);
+        CHECK(seen.findings.front().id == "stack-frame-gone");
+        CHECK(seen.error.find("the length of the sender's address of operation #1 (WSARecvFrom") != std::string::npos);
+    }
+}
+
+TEST_CASE("address-length-gone is not named when the length lives in the operation") {
+    check_both_ways("address_length_gone", "right", 0, "");
+}
+
+TEST_CASE("datagram-twice gets a packet for a receive whose call has failed with 10040") {
+    check_harm("datagram_twice", "failed with 10040, and the packet said 234. The receive was taken back twice.");
+}
+
+TEST_CASE("datagram-twice takes it back once when the packet is waited for") {
+    check_well("datagram_twice", "taken back once.");
+}
+
+TEST_CASE("receives-run-out hears nobody any more when failed receives are not submitted again") {
+    check_harm("receives_run_out", "no receive is left for it.");
+}
+
+TEST_CASE("receives-run-out hears the next datagram when they are") {
+    check_well("receives_run_out", "The third one was received.");
+}
