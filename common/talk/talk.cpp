@@ -98,26 +98,32 @@ void ask(const iocp::address& where) {
     if (::connect(server.get(), where.get(), where.length()) == SOCKET_ERROR) {
         iocp::fail(::WSAGetLastError(), "connect", where.text());
     }
-    const DWORD patience_ms = 1000;
-    if (::setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO,
-                     reinterpret_cast<const char*>(&patience_ms),
-                     sizeof patience_ms) == SOCKET_ERROR) {
-        iocp::fail(::WSAGetLastError(), "setsockopt SO_RCVTIMEO");
-    }
     std::string line;
     char answer[65'536];
     while (std::getline(std::cin, line)) {
-        // A failure here may be of the line before: nobody was there.
-        const int size = static_cast<int>(line.size());
-        const int length = ::send(server.get(), line.data(), size, 0) == SOCKET_ERROR
-                               ? SOCKET_ERROR
-                               : ::recv(server.get(), answer, sizeof answer, 0);
-        if (length == SOCKET_ERROR) {
-            iocp::report(::WSAGetLastError(), "no answer");
-        } else {
-            std::printf("%.*s\n", length, answer);
-            std::fflush(stdout);
+        // A failure may be about the line before: nobody was there.
+        if (::send(server.get(), line.data(), static_cast<int>(line.size()), 0) ==
+            SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "send");
+            continue;
         }
+        WSAPOLLFD readable{server.get(), POLLRDNORM, 0};
+        constexpr INT patience_ms = 1000;
+        const int ready = ::WSAPoll(&readable, 1, patience_ms);
+        if (ready == SOCKET_ERROR) {
+            iocp::fail(::WSAGetLastError(), "WSAPoll");
+        }
+        if (ready == 0) {
+            std::fprintf(stderr, "no answer in %d ms\n", patience_ms);
+            continue;
+        }
+        const int length = ::recv(server.get(), answer, sizeof answer, 0);
+        if (length == SOCKET_ERROR) {
+            iocp::report(::WSAGetLastError(), "recv");
+            continue;
+        }
+        std::printf("%.*s\n", length, answer);
+        std::fflush(stdout);
     }
 }
 

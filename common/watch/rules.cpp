@@ -44,9 +44,7 @@ bool touch(const lent_memory& one, std::uintptr_t begin, std::uintptr_t end) {
 }
 
 std::string_view words_for(const lent_memory& memory) {
-    return memory.overlapped ? "the OVERLAPPED"
-           : memory.part     ? memory.part
-                             : "a buffer";
+    return memory.overlapped ? "the OVERLAPPED" : memory.part ? memory.part : "a buffer";
 }
 
 std::string_view part_of(const operation& one, std::uintptr_t begin, std::uintptr_t end) {

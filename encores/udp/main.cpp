@@ -240,9 +240,9 @@ int main(int argc, char** argv) {
     try {
         const iocp::winsock winsock;
         const iocp::stop_signal stop;
-        server s{open({options.host, static_cast<std::uint16_t>(options.port)},
-                      told_of_nobody),
-                 receives, room};
+        server s{
+            open({options.host, static_cast<std::uint16_t>(options.port)}, told_of_nobody),
+            receives, room};
         const iocp::worker_pool pool{s.port, workers, [&s] { s.work(); }};
         do {
             s.wake_resting();

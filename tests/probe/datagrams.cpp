@@ -22,8 +22,8 @@ constexpr DWORD deadline_ms = 5000; // for what must come
 constexpr DWORD absence_ms = 200;   // for what does not come under Wine, and may come on Windows
 
 iocp::unique_socket datagram_socket() {
-    iocp::unique_socket made{::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0,
-                                          WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
+    iocp::unique_socket made{
+        ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
     REQUIRE(made);
     const iocp::address any{"127.0.0.1", 0};
     REQUIRE(::bind(made.get(), any.get(), any.length()) == 0);

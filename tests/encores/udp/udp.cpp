@@ -2,8 +2,10 @@
 
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
+#include "tests/support/child.hpp"
 #include "tests/support/deadline.hpp"
 #include "tests/support/failure.hpp"
+#include "tests/support/options.hpp"
 #include "tests/support/pattern.hpp"
 #include "tests/support/server.hpp"
 
@@ -15,6 +17,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <set>
 #include <string>
@@ -236,11 +239,20 @@ TEST_CASE("Ctrl+C ends it with a thousand receives in flight") {
     CHECK_MESSAGE(running.err().empty(), "it complains: " << running.err());
 }
 
+TEST_CASE("the small client asks by datagrams and gives up when no answer comes") {
+    server running({L"--room", L"10"});
+    const std::filesystem::path talk = the_options().program.parent_path() / "talk.exe";
+    child asks(quoted({talk.wstring(), L"--udp", L"--port", std::to_wstring(running.where().port)}), 0);
+    asks.write("fifteen letters\nhello\n");
+    CHECK(asks.err().line(0, deadline()) == "no answer in 1000 ms");
+    CHECK(asks.out().line(0, deadline()) == "hello");
+    check_stops(running);
+}
+
 TEST_CASE("it serves IPv6 and refuses a port that is taken") {
     server running({L"--host", L"::1"});
     ask(running.where(), 6, 20);
-    const finished_program second =
-        run_to_end({L"--host", L"::1", L"--port", std::to_wstring(running.where().port)});
+    const finished_program second = run_to_end({L"--host", L"::1", L"--port", std::to_wstring(running.where().port)});
     CHECK(second.status == 1);
     CHECK(second.out == "");
     CHECK(second.err.starts_with("bind [::1]:"));

@@ -1,4 +1,5 @@
-// datagram-twice: a datagram that does not fit is there before its receive, and the receive is taken to have ended twice.
+// datagram-twice: a datagram that does not fit is there before its receive, and the receive is taken to have ended
+// twice.
 //
 // The call fails with 10040. The rule says that after a failure nothing follows. For this one code a packet comes all
 // the same, with 234: whoever has freed the receive, or submitted it again, has two owners for it then.
@@ -23,9 +24,8 @@ struct receive {
 int submit(SOCKET socket, receive& one) {
     WSABUF buffer{sizeof one.room, one.room};
     DWORD flags = 0;
-    const int returned =
-        ::WSARecvFrom(socket, &buffer, 1, nullptr, &flags, reinterpret_cast<sockaddr*>(&one.from), &one.from_length,
-                      &one.overlapped, nullptr);
+    const int returned = ::WSARecvFrom(socket, &buffer, 1, nullptr, &flags, reinterpret_cast<sockaddr*>(&one.from),
+                                       &one.from_length, &one.overlapped, nullptr);
     return returned == 0 ? 0 : ::WSAGetLastError();
 }
 // [/receive]

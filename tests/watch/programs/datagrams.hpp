@@ -14,8 +14,8 @@ namespace programs {
 
 /// A socket for datagrams on a free port of the loopback address.
 inline iocp::unique_socket datagram_socket() {
-    iocp::unique_socket made{::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0,
-                                          WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
+    iocp::unique_socket made{
+        ::WSASocketW(AF_INET, SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
     check(static_cast<bool>(made), "WSASocketW");
     const iocp::address any{"127.0.0.1", 0};
     check(::bind(made.get(), any.get(), any.length()) == 0, "bind");

@@ -1,7 +1,7 @@
 // receives-run-out: a receive that has failed is not submitted again.
 //
-// With a stream that is right: the connection is lost. A socket for datagrams goes on, and the next datagram is somebody
-// else's. Each failure takes one receive out, and after the last one nobody is heard any more, without a word.
+// With a stream that is right: the connection is lost. A socket for datagrams goes on, and the next datagram is
+// somebody else's. Each failure takes one receive out, and after the last one nobody is heard any more, without a word.
 
 #include "datagrams.hpp"
 
