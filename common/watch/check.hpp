@@ -35,6 +35,7 @@ inline constexpr check result_wait_on_port{"result-wait-on-port", certainty::exa
 inline constexpr check acceptex_short_address{"acceptex-short-address", certainty::exact};
 inline constexpr check accept_context_missing{"accept-context-missing", certainty::exact};
 inline constexpr check connect_context_missing{"connect-context-missing", certainty::exact};
+inline constexpr check start_missing{"start-missing", certainty::exact};
 inline constexpr check thread_ended_with_io{"thread-ended-with-io", certainty::exact};
 inline constexpr check socket_left{"socket-left", certainty::exact};
 inline constexpr check event_left{"event-left", certainty::exact};
@@ -45,6 +46,7 @@ inline constexpr check event_changed{"event-changed", certainty::heuristic};
 inline constexpr check packet_of_closed_socket{"packet-of-closed-socket",
                                                certainty::heuristic};
 inline constexpr check cancel_of_nothing{"cancel-of-nothing", certainty::heuristic};
+inline constexpr check cancel_missing{"cancel-missing", certainty::heuristic};
 inline constexpr check listener_deaf{"listener-deaf", certainty::heuristic};
 inline constexpr check socket_inherited{"socket-inherited", certainty::heuristic};
 inline constexpr check packet_from_elsewhere{"packet-from-elsewhere", certainty::info};

@@ -40,6 +40,8 @@ void replace_result_functions(import_table& table);
 void replace_wait_functions(import_table& table);
 /// Completion ports, and the handles that are closed.
 void replace_port_functions(import_table& table);
+/// The system's thread pool.
+void replace_pool_functions(import_table& table);
 /// Memory that is freed.
 void replace_memory_functions(import_table& table);
 /// Functions that are found at run time, DLLs that come later, and the end of the program.

@@ -14,8 +14,6 @@ struct {
     decltype(&::PostQueuedCompletionStatus) PostQueuedCompletionStatus;
     decltype(&::SetFileCompletionNotificationModes) SetFileCompletionNotificationModes;
     decltype(&::CloseHandle) CloseHandle;
-    decltype(&::BindIoCompletionCallback) BindIoCompletionCallback;
-    decltype(&::CreateThreadpoolIo) CreateThreadpoolIo;
 } real;
 
 HANDLE WINAPI our_CreateIoCompletionPort(HANDLE file, HANDLE port, ULONG_PTR key,
@@ -129,25 +127,6 @@ BOOL WINAPI our_CloseHandle(HANDLE handle) {
     return real.CloseHandle(handle);
 }
 
-BOOL WINAPI our_BindIoCompletionCallback(HANDLE file,
-                                         LPOVERLAPPED_COMPLETION_ROUTINE routine,
-                                         ULONG flags) {
-    const unwatched depth;
-    if (depth.outermost()) {
-        hooks().record->loses_sight(file, "BindIoCompletionCallback");
-    }
-    return real.BindIoCompletionCallback(file, routine, flags);
-}
-
-PTP_IO WINAPI our_CreateThreadpoolIo(HANDLE file, PTP_WIN32_IO_CALLBACK callback,
-                                     void* context, PTP_CALLBACK_ENVIRON environment) {
-    const unwatched depth;
-    if (depth.outermost()) {
-        hooks().record->loses_sight(file, "CreateThreadpoolIo");
-    }
-    return real.CreateThreadpoolIo(file, callback, context, environment);
-}
-
 } // namespace
 
 void replace_port_functions(import_table& table) {
@@ -163,10 +142,6 @@ void replace_port_functions(import_table& table) {
     real.SetFileCompletionNotificationModes = table.replace(
         dll, "SetFileCompletionNotificationModes", &our_SetFileCompletionNotificationModes);
     real.CloseHandle = table.replace(dll, "CloseHandle", &our_CloseHandle);
-    real.BindIoCompletionCallback =
-        table.replace(dll, "BindIoCompletionCallback", &our_BindIoCompletionCallback);
-    real.CreateThreadpoolIo =
-        table.replace(dll, "CreateThreadpoolIo", &our_CreateThreadpoolIo);
 }
 
 } // namespace iocp::watch

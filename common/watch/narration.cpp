@@ -180,7 +180,7 @@ void narration::tell_return(std::string& to, const record& returned) {
 // A packet, a result or a routine.
 void narration::tell_end(std::string& to, const record& what) {
     line one = about(what);
-    one.what = event_name(what.kind);
+    one.what = what.told == told_by::pool ? "callback" : event_name(what.kind);
     one.outcome = ending_words(what);
     if (what.kind == record_kind::packet) {
         one.more = marked('p', what.port) + ", " + key_words(what.key);

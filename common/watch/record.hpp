@@ -25,7 +25,7 @@ enum class record_kind {
     returned, ///< the call that submitted it has returned
     packet,   ///< a completion packet was dequeued
     result,   ///< the result of an operation was asked for
-    routine,  ///< a completion routine is entered
+    routine,  ///< a completion routine is entered, or a callback of the thread pool
     wait_failed,  ///< a wait for a packet has ended without one
     post,         ///< PostQueuedCompletionStatus
     cancel,       ///< CancelIoEx or CancelIo
@@ -38,7 +38,7 @@ enum class record_kind {
 enum class outcome { none, ok, immediate, pending, failed, incomplete };
 
 /// How a program is told of the end of an operation.
-enum class told_by { nothing, port, event, routine };
+enum class told_by { nothing, port, event, routine, pool };
 
 /// Memory that an operation lends to the system.
 struct lent_memory {
@@ -67,7 +67,7 @@ struct record {
     std::uint32_t port = 0;
     std::uint32_t object = 0; ///< event objects
     std::uint64_t operation = 0;
-    told_by told = told_by::nothing; ///< submit
+    told_by told = told_by::nothing; ///< submit, routine
     outcome result = outcome::none;
     std::uint32_t error = 0;              ///< the system's code, when failed
     std::uint32_t bytes = 0;              ///< transferred, posted, or unread at a close

@@ -79,6 +79,11 @@ public:
                                const moment& at) = 0;
     /// CloseHandle is about to be called for a port.
     virtual void closing_port(const port_info& port, const moment& at) = 0;
+    /// A wait for the callbacks of the thread pool, or their end, is about to be asked for,
+    /// and a Start is left over.
+    /// \param submit the one that it was for; null where there was none
+    virtual void left_announced(const pool_io& io, const char* call,
+                                const uncancelled* submit, const moment& at) = 0;
     /// A socket's packets will be dequeued inside the system.
     virtual void losing_sight(const socket_info& socket, const char* call,
                               const moment& at) = 0;
@@ -202,6 +207,24 @@ public:
     LPWSAOVERLAPPED_COMPLETION_ROUTINE
     entered_routine(OVERLAPPED* overlapped, std::uint32_t bytes, std::uint32_t error);
 
+    /// After CreateThreadpoolIo: for a socket that is known, or for something else, of
+    /// which nothing is kept.
+    void ties_to_pool(PTP_IO io, SOCKET handle, PTP_WIN32_IO_CALLBACK callback);
+    void ties_something_else(PTP_IO io);
+    /// Before StartThreadpoolIo, CancelThreadpoolIo and CloseThreadpoolIo.
+    void announces(PTP_IO io);
+    void takes_announcement_back(PTP_IO io);
+    void closes_pool_io(PTP_IO io);
+    /// Around WaitForThreadpoolIoCallbacks.
+    /// \param drops whether callbacks that have not begun are dropped
+    void waits_for_callbacks(PTP_IO io, bool drops);
+    void waited_for_callbacks(PTP_IO io, bool drops, std::uint64_t began);
+    /// Around a callback of the thread pool.
+    /// \return the program's own
+    PTP_WIN32_IO_CALLBACK entered_callback(PTP_IO io, OVERLAPPED* overlapped,
+                                           std::uint32_t bytes, std::uint32_t error);
+    void left_callback(PTP_IO io);
+
     /// Before CancelIo, which asks only what this thread has submitted to end.
     /// \return how many operations these are
     std::uint32_t asks_own_to_end(SOCKET handle);
@@ -252,6 +275,10 @@ private:
     void take_back_orphans(std::uint32_t thread);
     void accept_ended(SOCKET listener, bool failed);
     void look_for_deaf_ones();
+    pool_io* find_pool_io(PTP_IO io);
+    void tell_pool_call(const char* call, const pool_io& io, std::uint64_t began);
+    void submits_to_pool(operation& next);
+    void came_back_from_pool(const operation& one);
 
     listener& told_;
     bool hash_sends_;

@@ -50,6 +50,7 @@ void recorder::come_back(std::uint64_t number, record what) {
         std::string_view(one.call) == "ConnectEx") {
         connected->needs_context = "SO_UPDATE_CONNECT_CONTEXT";
     }
+    came_back_from_pool(one);
     what.thread = thread.number;
     what.call = one.call;
     what.socket = one.socket;
@@ -188,7 +189,7 @@ void recorder::signalled(std::span<const HANDLE> events) {
 // Whether the program is told of the end by something that the watch sees: the memory is
 // lent until then. The packets of a port that is closed nobody can dequeue.
 bool recorder::is_told_later(const operation& one) const {
-    return one.told == told_by::routine ||
+    return one.told == told_by::routine || one.told == told_by::pool ||
            (one.told == told_by::port && world_.is_open(one.port));
 }
 

@@ -18,6 +18,9 @@ told_by how(const submission& next, HANDLE event, const socket_info& socket) {
     if (next.routine != nullptr) {
         return told_by::routine;
     }
+    if (socket.pool != nullptr && !low_bit(event)) {
+        return told_by::pool;
+    }
     // The low bit of hEvent says: no packet for this one, although the socket has a port.
     if (socket.port != 0 && !low_bit(event)) {
         return told_by::port;
@@ -56,6 +59,7 @@ ticket recorder::submit(submission next) {
                   .event = event,
                   .port = socket.port,
                   .key = socket.key,
+                  .pool = socket.pool,
                   .socket_seen = socket.seen,
                   .thread = thread.number,
                   .memory = std::move(next.buffers),
@@ -79,6 +83,7 @@ ticket recorder::submit(submission next) {
     const inside call{thread.number, next.call, one.number};
     told_.entering(world_, socket, call, at(thread));
     told_.submitting(world_, one, at(thread));
+    submits_to_pool(one);
     socket.threads.push_back(call);
     emit({.kind = record_kind::submit,
           .thread = thread.number,
@@ -137,6 +142,7 @@ void recorder::returned(const ticket& entered, bool immediate,
     // come, unless skip mode is on, or a routine. Where there is neither, the result was
     // read when the call has given the number of bytes.
     const bool result_read = one.told == told_by::port      ? skips
+                             : one.told == told_by::pool    ? skips
                              : one.told == told_by::routine ? false
                                                             : bytes.has_value();
     // A receive that a datagram does not fit into fails at once, and a packet may come all
@@ -147,6 +153,10 @@ void recorder::returned(const ticket& entered, bool immediate,
     }
     if (!immediate || result_read) {
         what.back = true;
+        if (pool_io* const pool = find_pool_io(one.pool);
+            pool != nullptr && one.told == told_by::pool) {
+            pool->not_to_come.push_back({entered.thread, false, one.submitted});
+        }
         come_back(entered.operation, std::move(what));
         return;
     }

@@ -56,6 +56,23 @@ std::string_view part_of(const operation& one, std::uintptr_t begin, std::uintpt
     return "memory";
 }
 
+// What tells of an end, where until then the memory is lent whatever else the program
+// knows; null where there is nothing of that kind.
+const char* how_told(told_by told) {
+    switch (told) {
+    case told_by::port:
+        return "packet is dequeued";
+    case told_by::routine:
+        return "routine is entered";
+    case told_by::pool:
+        return "callback is entered";
+    case told_by::event:
+    case told_by::nothing:
+        break;
+    }
+    return nullptr;
+}
+
 // Where two operations meet although the system writes there. OVERLAPPED against OVERLAPPED
 // is another rule's, when it is the same one.
 const lent_memory* meeting_place(const operation& a, const operation& b) {
@@ -108,9 +125,8 @@ void rules::say_in_flight(const check& what, const moment& at, const operation& 
     if (one.pending) {
         say(what, at, &one, socket, std::move(text));
     } else if (!one.gone && unproved_.size() < findings_at_most &&
-               (one.told == told_by::port || one.told == told_by::routine)) {
-        text += one.told == told_by::port ? "; its packet is dequeued only now"
-                                          : "; its routine is entered only now";
+               how_told(one.told) != nullptr) {
+        text += std::string("; its ") + how_told(one.told) + " only now";
         unproved_.emplace(one.number, finding{.what = &what,
                                               .thread = at.thread,
                                               .text = std::move(text),
@@ -167,6 +183,11 @@ void rules::submitting(const world& before, const operation& next, const moment&
                     std::to_string(next.remote_address_bytes) +
                     " bytes; this family takes " + std::to_string(least) + " each");
         }
+    }
+    if (before.is_unannounced(next)) {
+        say(checks::start_missing, at, nullptr, next.socket,
+            what + " was not announced by StartThreadpoolIo: the thread pool will ignore "
+                   "its end");
     }
     look_at_frames(before, at);
 }
@@ -263,7 +284,8 @@ bool rules::look_at_event(const operation& one, bool told, const moment& at) {
     }
     const auto now = guarded_read(&one.overlapped->hEvent);
     if (now && *now != one.event && one.told != told_by::routine &&
-        (told || one.told == told_by::port || is_pending(one)) &&
+        (told || one.told == told_by::port || one.told == told_by::pool ||
+         is_pending(one)) &&
         events_changed_.insert(one.number).second) {
         say(checks::event_changed, at, &one, one.socket,
             "OVERLAPPED.hEvent was changed while " + name_of(one) +
@@ -282,10 +304,12 @@ void rules::asking(const operation& one, const socket_info* asked, bool wait,
                 (asked == nullptr ? "a socket that is not open"
                                   : name_of_socket(asked->number)));
     }
-    if (wait && one.told == told_by::port && one.event == nullptr) {
+    if (wait && one.event == nullptr &&
+        (one.told == told_by::port || one.told == told_by::pool)) {
         say(checks::result_wait_on_port, at, &one, one.socket,
             "the result of " + name_of(one) +
-                " is waited for without an event, but its end goes to the port");
+                " is waited for without an event, but its end goes to the " +
+                (one.told == told_by::port ? "port" : "thread pool"));
     }
 }
 
@@ -314,12 +338,10 @@ void rules::coming_back(const world& before, const operation& one, bool told,
     }
     // Until its packet or its routine an operation has lent its memory, which cannot have
     // gone.
-    if (!look_at_event(one, true, at) && one.told != told_by::event &&
-        one.told != told_by::nothing) {
+    if (!look_at_event(one, true, at) && how_told(one.told) != nullptr) {
         say(checks::freed_while_lent, at, &one, one.socket,
             "the memory at " + hex(one.overlapped) + ", with the OVERLAPPED of " +
-                name_of(one) + ", is gone before its " +
-                (one.told == told_by::port ? "packet is dequeued" : "routine is entered"));
+                name_of(one) + ", is gone before its " + how_told(one.told));
         return;
     }
     if (hash_sends_ && hash_of(one.memory) != one.sent_hash) {
@@ -417,6 +439,22 @@ void rules::cancelled_nothing(const socket_info& socket, const operation& other,
             " is t" + std::to_string(other.thread) + "'s");
 }
 
+void rules::left_announced(const pool_io& io, const char* call, const uncancelled* submit,
+                           const moment& at) {
+    report({.what = &checks::cancel_missing,
+            .nanoseconds = at.nanoseconds,
+            .thread = at.thread,
+            .number = at.number,
+            .text = std::string(call) + " for " + name_of_socket(io.socket) +
+                    ": StartThreadpoolIo has announced an operation that no callback " +
+                    (submit == nullptr ? "is to come for"
+                                       : "will come for, and CancelThreadpoolIo was not "
+                                         "called"),
+            .socket = io.socket,
+            .here = capture_stack(),
+            .submitted = submit == nullptr ? call_stack{} : submit->submitted});
+}
+
 void rules::losing_sight(const socket_info& socket, const char* call, const moment& at) {
     say(checks::untracked, at, nullptr, socket.number,
         name_of_socket(socket.number) + " is handed to " + call +
@@ -437,8 +475,9 @@ void rules::ending(const world& before, const moment& at) {
     for (const auto& [number, one] : before.operations) {
         // What has gone was named before. That a packet is still to come is known only
         // where the whole life of the socket is.
-        if (!one.gone && (one.pending || (one.told == told_by::port && one.socket_seen &&
-                                          before.is_open(one.port)))) {
+        const bool to_come = one.told == told_by::pool ||
+                             (one.told == told_by::port && before.is_open(one.port));
+        if (!one.gone && (one.pending || (to_come && one.socket_seen))) {
             say_left(checks::operation_left, at, one.socket, one.submitted,
                      name_of(one) + " is in flight at the end of the program");
         }
@@ -466,8 +505,7 @@ void rules::look_at_frames(const world& before, const moment& at) {
         }
         const auto end = reinterpret_cast<std::uintptr_t>(frame.place);
         const bool gone = end < here || *frame.place != frame.address;
-        const bool in_flight =
-            one->told == told_by::port || one->told == told_by::routine || is_pending(*one);
+        const bool in_flight = how_told(one->told) != nullptr || is_pending(*one);
         if (gone && in_flight && frames_gone_.insert(one->number).second) {
             say(checks::stack_frame_gone, at, one, one->socket,
                 std::string(part_of(*one, thread->second.stack_low, end)) + " of " +

@@ -63,6 +63,8 @@ public:
     void thread_ending(const world& before, const thread_info& thread,
                        const moment& at) override;
     void closing_port(const port_info& port, const moment& at) override;
+    void left_announced(const pool_io& io, const char* call, const uncancelled* submit,
+                        const moment& at) override;
     void losing_sight(const socket_info& socket, const char* call,
                       const moment& at) override;
     void ending(const world& before, const moment& at) override;

@@ -40,6 +40,8 @@ const char* mode_name(told_by told) {
         return "event";
     case told_by::routine:
         return "routine";
+    case told_by::pool:
+        return "pool";
     case told_by::nothing:
         break;
     }

@@ -105,6 +105,8 @@ std::string return_words(const record& returned, told_by told) {
         return words + ", result to be read";
     case told_by::routine:
         return words + ", routine to come";
+    case told_by::pool:
+        return words + ", callback to come";
     case told_by::nothing:
         break;
     }
@@ -117,6 +119,8 @@ const char* told_words(told_by told) {
         return "ends with an event";
     case told_by::routine:
         return "ends with a routine";
+    case told_by::pool:
+        return "ends in the thread pool";
     case told_by::nothing:
         return "nothing will tell of its end";
     case told_by::port:

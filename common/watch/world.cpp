@@ -27,6 +27,12 @@ const socket_info* world::socket(SOCKET handle) const {
     return found == sockets.end() ? nullptr : &found->second;
 }
 
+bool world::is_unannounced(const operation& next) const {
+    const auto found = pool_ios.find(next.pool);
+    return next.told == told_by::pool && found != pool_ios.end() && found->second.sure &&
+           found->second.in_flight >= found->second.announced;
+}
+
 bool world::is_open(std::uint32_t port) const {
     return std::any_of(ports.begin(), ports.end(),
                        [port](const auto& one) { return one.second.number == port; });

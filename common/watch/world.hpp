@@ -39,6 +39,7 @@ struct socket_info {
     std::uint64_t last_accepted = 0;     ///< when that was, in nanoseconds since the start
     std::uint64_t record_then = 0;       ///< the last record at that time
     bool untracked = false;              ///< its packets are dequeued inside the system
+    PTP_IO pool = nullptr;               ///< what ties it to the system's thread pool
     std::vector<inside> threads{};
     call_stack made{};
 };
@@ -64,6 +65,7 @@ struct operation {
     HANDLE event = nullptr;   ///< hEvent at the submit, low bit and all
     std::uint32_t port = 0;   ///< of the socket, at the submit
     std::uint64_t key = 0;    ///< of the socket, at the submit
+    PTP_IO pool = nullptr;    ///< of the socket, at the submit
     bool socket_seen = false; ///< the socket was known from its birth
     std::uint32_t thread = 0;
     std::vector<lent_memory> memory{};
@@ -105,6 +107,24 @@ struct port_info {
     std::uint32_t posted = 0;  ///< packets that the program has posted and nobody dequeued
 };
 
+/// A submit that no callback will come for, and that StartThreadpoolIo has announced.
+struct uncancelled {
+    std::uint32_t thread = 0;
+    bool callback_over = false; ///< the callback that has made it has returned
+    call_stack submitted{};
+};
+
+/// What ties a socket to the system's thread pool. It is known by its address, also when it
+/// is closed: a callback may still come.
+struct pool_io {
+    std::uint32_t socket = 0;
+    PTP_WIN32_IO_CALLBACK callback = nullptr; ///< the program's own
+    std::uint32_t announced = 0; ///< Starts that no callback and no Cancel has used up
+    std::uint32_t in_flight = 0; ///< operations whose callback is to come
+    std::vector<uncancelled> not_to_come{};
+    bool sure = true; ///< the two numbers are what the pool has, too
+};
+
 /// A thread that has made a call.
 struct thread_info {
     std::uint32_t number = 0;
@@ -142,6 +162,7 @@ public:
     std::unordered_map<SOCKET, socket_info> sockets;
     std::unordered_map<HANDLE, port_info> ports;
     std::unordered_map<HANDLE, event_info> events;
+    std::unordered_map<PTP_IO, pool_io> pool_ios;
     std::unordered_map<DWORD, thread_info> threads;
     std::map<std::uint64_t, operation> operations; ///< in flight, by number
     std::unordered_multimap<const OVERLAPPED*, posted_packet> posted;
@@ -158,6 +179,10 @@ public:
 
     /// \return the operations in flight that have lent some byte of [begin, end)
     std::vector<const operation*> touching(std::uintptr_t begin, std::uintptr_t end) const;
+
+    /// \return whether an operation that is about to be submitted, and ends in the thread
+    /// pool, was not announced by StartThreadpoolIo
+    bool is_unannounced(const operation& next) const;
 
     /// \return whether a handle of this port is open, so that its packets can be dequeued
     bool is_open(std::uint32_t port) const;

@@ -414,6 +414,58 @@ TEST_CASE("socket-left lets a program pass that closes the socket of a failed bi
     check_silent("socket-left", "right");
 }
 
+TEST_CASE("start-missing names a receive that the thread pool was not told of") {
+    check_named("start-missing", "wrong");
+}
+
+TEST_CASE("start-missing names the second of two receives that were announced once") {
+    check_named("start-missing", "wrong second");
+}
+
+TEST_CASE("start-missing lets a receive pass that was announced before") {
+    check_silent("start-missing", "right");
+}
+
+TEST_CASE("start-missing lets two receives pass that were both announced before the first") {
+    check_silent("start-missing", "right twice");
+}
+
+TEST_CASE("start-missing lets a receive pass whose event keeps its end away from the pool") {
+    check_silent("start-missing", "right event");
+}
+
+TEST_CASE("start-missing lets a receive pass whose socket is closed in flight") {
+    check_silent("start-missing", "right closed");
+}
+
+TEST_CASE("start-missing lets a receive pass whose callback is dropped and whose end is looked for") {
+    check_silent("start-missing", "right dropped");
+}
+
+TEST_CASE("cancel-missing names a send that has failed at once when its pool object is closed") {
+    check_named("cancel-missing", "wrong");
+}
+
+TEST_CASE("cancel-missing names a send that has succeeded at once in skip mode") {
+    check_named("cancel-missing", "wrong skip");
+}
+
+TEST_CASE("cancel-missing names a thread that waits for the callback of its own failed send") {
+    check_named("cancel-missing", "wrong wait", true);
+}
+
+TEST_CASE("cancel-missing lets a failed send pass that is taken back") {
+    check_silent("cancel-missing", "right");
+}
+
+TEST_CASE("cancel-missing lets a success in skip mode pass that is taken back") {
+    check_silent("cancel-missing", "right skip");
+}
+
+TEST_CASE("cancel-missing lets a thread wait while another one has not taken its send back yet") {
+    check_silent("cancel-missing", "right wait");
+}
+
 TEST_CASE("event-left names an event that was made for one operation and never closed") {
     check_named("event-left", "wrong");
 }
@@ -538,14 +590,14 @@ TEST_CASE("port-closed-with-waiters lets CloseHandle pass when no thread waits o
     check_silent("port-closed-with-waiters", "right");
 }
 
-TEST_CASE("untracked names a socket that is given to CreateThreadpoolIo") {
+TEST_CASE("untracked names a socket that is given to BindIoCompletionCallback") {
     check_named("untracked", "wrong");
 }
 
-TEST_CASE("untracked names a socket that is given to BindIoCompletionCallback") {
-    check_named("untracked", "wrong bind");
+TEST_CASE("untracked lets a socket pass that is given to CreateThreadpoolIo") {
+    check_silent("untracked", "right");
 }
 
 TEST_CASE("untracked lets a socket pass that is given to a port") {
-    check_silent("untracked", "right");
+    check_silent("untracked", "right port");
 }

@@ -180,3 +180,105 @@ TEST_CASE("a thread that calls when its end was told is no new thread and one wi
     }
     CHECK(said.threads == 2 * many);
 }
+
+namespace {
+
+// A socket that is tied to the thread pool.
+struct pool_scene {
+    pool_scene() {
+        record.made_socket("WSASocketW", socket, AF_INET, SOCK_STREAM, true, 0);
+        record.ties_to_pool(io, socket, nullptr);
+    }
+
+    watch::ticket submit() { return record.submit({.call = "WSARecv", .handle = socket, .overlapped = &overlapped}); }
+    void pend(const watch::ticket& inside) { record.returned(inside, false, std::nullopt, WSA_IO_PENDING); }
+    void fail(const watch::ticket& inside) { record.returned(inside, false, std::nullopt, WSAECONNRESET); }
+    void call_back() {
+        record.entered_callback(io, &overlapped, 0, 0);
+        record.left_callback(io);
+    }
+
+    noted said{};
+    watch::rules rules{said, false};
+    watch::recorder record{rules, false};
+    SOCKET socket = 500; // no call is made with these
+    PTP_IO io = reinterpret_cast<PTP_IO>(std::uintptr_t{700});
+    OVERLAPPED overlapped{};
+};
+
+} // namespace
+
+TEST_CASE("a callback may be over before the submit that it tells of has returned") {
+    pool_scene here;
+    here.record.announces(here.io);
+    const watch::ticket inside = here.submit();
+    here.call_back();
+    here.pend(inside);
+    here.record.announces(here.io);
+    here.pend(here.submit());
+    here.call_back();
+    here.record.waits_for_callbacks(here.io, false);
+    here.record.closes_pool_io(here.io);
+    CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("memory that is freed before the callback is entered is named") {
+    pool_scene here;
+    here.record.announces(here.io);
+    here.pend(here.submit());
+    here.record.freeing("free", &here.overlapped, sizeof here.overlapped);
+    here.call_back();
+    CHECK(here.said.ids == std::vector<std::string>{"freed-while-lent"});
+}
+
+TEST_CASE("memory may be freed in the callback") {
+    pool_scene here;
+    here.record.announces(here.io);
+    here.pend(here.submit());
+    here.record.entered_callback(here.io, &here.overlapped, 0, 0);
+    here.record.freeing("free", &here.overlapped, sizeof here.overlapped);
+    here.record.left_callback(here.io);
+    CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("an operation of the thread pool that is in flight at the end of the program is named") {
+    pool_scene here;
+    here.record.announces(here.io);
+    here.pend(here.submit());
+    here.record.program_ends(true, true);
+    CHECK(here.said.ids == std::vector<std::string>{"socket-left", "operation-left"});
+}
+
+TEST_CASE("a wait for callbacks is named when a callback has returned without taking its failed submit back") {
+    pool_scene here;
+    here.record.announces(here.io);
+    here.pend(here.submit());
+    std::thread([&] {
+        here.record.entered_callback(here.io, &here.overlapped, 0, 0);
+        here.record.announces(here.io);
+        here.fail(here.submit());
+        here.record.left_callback(here.io);
+    }).join();
+    here.record.waits_for_callbacks(here.io, false);
+    CHECK(here.said.ids == std::vector<std::string>{"cancel-missing"});
+}
+
+TEST_CASE("a wait for callbacks is not named while a callback that has failed to submit still runs") {
+    pool_scene here;
+    std::thread([&] {
+        here.record.announces(here.io);
+        here.fail(here.submit());
+    }).join();
+    here.record.waits_for_callbacks(here.io, false);
+    CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("a socket that gets the number of one that was tied to the thread pool is not tied") {
+    pool_scene here;
+    here.record.closing("closesocket", here.socket);
+    here.record.made_socket("WSASocketW", here.socket, AF_INET, SOCK_STREAM, true, 0);
+    here.record.made_port(reinterpret_cast<HANDLE>(std::uintptr_t{600}));
+    here.record.associated(reinterpret_cast<HANDLE>(here.socket), reinterpret_cast<HANDLE>(std::uintptr_t{600}), 1);
+    here.pend(here.submit());
+    CHECK(here.said.ids.empty());
+}
