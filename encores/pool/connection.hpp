@@ -97,6 +97,7 @@ inline connection* departures::take_all() {
 // [/connection]
 
 // [submit]
+// [receive]
 // Told by the pool, or not? Start was said before the submit. If no callback will come,
 // that has to be taken back.
 inline bool ended_at_once(connection& c, int returned, const char* call) noexcept {
@@ -129,6 +130,7 @@ inline void receive(connection& c) noexcept {
         ::SubmitThreadpoolWork(c.turn.get()); // others first: a turn, as in chapter 14
     }
 }
+// [/receive]
 
 // \return whether all of it, or a part, was sent at once
 inline bool send_rest(connection& c) noexcept {
