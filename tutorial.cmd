@@ -19,6 +19,7 @@ if "%verb%"=="test" goto test
 if "%verb%"=="check" goto check
 if "%verb%"=="watch" goto watch
 if "%verb%"=="break" goto break
+if "%verb%"=="exercise" goto exercise
 if "%verb%"=="single" goto single
 if "%verb%"=="bench" goto bench
 if "%verb%"=="report" goto report
@@ -43,6 +44,9 @@ echo   tutorial watch NN^|PROGRAM.exe [OPTIONS] [-- ARGS]
 echo                                     runs chapter NN, or an x64 program of your own, and tells what it does with Winsock
 echo                                     and ports; options: --strict, --quiet, --only socket=N, --trace FILE
 echo   tutorial break [NAME] [right]     lists programs that are wrong, or runs one of them under the watch, or its right twin
+echo   tutorial exercise [NN] [--hint] [--again]
+echo                                     lists the exercises, or copies one into exercises\, builds it, and says what is missing;
+echo                                     --hint: where to look; --again: begins anew, and keeps what you had
 echo   tutorial single NN                writes chapter NN, with what it uses of common/, as one .cpp, and prints the command
 echo                                     that builds it
 echo   tutorial bench [--quick] [-- OPTIONS]
@@ -327,6 +331,52 @@ echo tutorial: there is no wrong program %~1; tutorial break lists them 1>&2
 exit /b 2
 :break_words
 echo tutorial: after %~1 break takes right, or nothing 1>&2
+exit /b 2
+
+:exercise
+set "script=tests\exercises\exercise"
+set "number="
+set "hint="
+set "again="
+:exercise_word
+set "word=%~1"
+if "%word%"=="" goto exercise_words_end
+shift
+if "%word%"=="--hint" set "hint=yes"
+if "%word%"=="--hint" goto exercise_word
+if "%word%"=="--again" set "again= --again"
+if "%word%"=="--again" goto exercise_word
+if "%word:~0,1%"=="-" goto exercise_unknown
+if defined number goto exercise_two
+call :chapter "%word%"
+if errorlevel 1 exit /b 2
+set "number=%name:~0,2%"
+goto exercise_word
+:exercise_words_end
+if not defined number if defined hint goto exercise_no_number
+if not defined number if defined again goto exercise_no_number
+where py >nul 2>&1
+if errorlevel 1 goto no_python
+if not defined number py %script% list
+if not defined number exit /b %errorlevel%
+if defined hint py %script% hint %number%
+if defined hint exit /b %errorlevel%
+py %script% start %number%%again%
+if errorlevel 1 exit /b 1
+set "targets="
+for /f "delims=" %%a in ('py %script% targets %number%') do set "targets=%%a"
+call :build %targets%
+if errorlevel 1 exit /b 1
+py %script% check %number% --bin build\%preset%\bin
+exit /b %errorlevel%
+:exercise_unknown
+echo tutorial: exercise does not know %word%; it takes a chapter, --hint and --again 1>&2
+exit /b 2
+:exercise_two
+echo tutorial: exercise takes one chapter: %word% is one too many 1>&2
+exit /b 2
+:exercise_no_number
+echo tutorial: exercise takes a chapter before --hint and --again 1>&2
 exit /b 2
 
 :single

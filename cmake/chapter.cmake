@@ -10,6 +10,14 @@ function(add_chapter name)
     set_target_properties(${name}_watched PROPERTIES LINKER_LANGUAGE CXX EXCLUDE_FROM_ALL ON) # tests ask for it
 endfunction()
 
+# add_policy(name policy folder)
+# Another policy, tests/policies/POLICY.cpp, on the engine in a folder: the same files, and not a copy.
+function(add_policy name policy folder)
+    add_executable(${name} "${PROJECT_SOURCE_DIR}/tests/policies/${policy}.cpp")
+    target_include_directories(${name} PRIVATE "${folder}")
+    target_link_libraries(${name} PRIVATE iocp_common)
+endfunction()
+
 # add_faulty(name)
 # The objects of a program once more, linked so that a test can make its calls fail (tests/faults): target NAME_faulty,
 # for tests only.

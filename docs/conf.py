@@ -13,7 +13,7 @@ author = "the contributors of IOCP Step by Step"
 copyright = "the contributors; prose CC BY 4.0, code MIT-0 and MIT"
 language = "en"
 
-extensions = ["regions", "programs", "one_file", "checks", "cards", "claims", "expectations", "markers", "recorded", "contents", "errors", "matrix", "watch", "folded", "wrong", "words", "stacks", "anchors", "archive", "sidebar", "api", "offline", "breathe", "sphinx_copybutton"]
+extensions = ["regions", "programs", "one_file", "checks", "cards", "claims", "expectations", "markers", "recorded", "contents", "errors", "matrix", "watch", "folded", "wrong", "exercise", "words", "stacks", "anchors", "archive", "sidebar", "api", "offline", "breathe", "sphinx_copybutton"]
 if (HERE / "_ext/lanes.py").exists():
     extensions += ["lanes", "picture", "run_figure", "bench"]
 extensions += ["rules", "checklist", "symptoms", "ebook"]
