@@ -12,6 +12,6 @@ if(MSVC) # cl, and clang-cl, which takes the same options
     add_compile_options(/W4 /permissive- /utf-8 /EHsc)
 else()
     add_compile_options(-Wall -Wextra -Wpedantic)
-    # DbgHelp, which names functions and lines of a running program, reads DWARF 4 and nothing newer.
+    # Wine's DbgHelp, and its debugger with it, reads DWARF 4 and nothing newer.
     add_compile_options($<$<CONFIG:Debug,RelWithDebInfo>:-gdwarf-4>)
 endif()

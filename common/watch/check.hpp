@@ -59,7 +59,7 @@ inline constexpr check untracked{"untracked", certainty::info};
 
 /// Return addresses, the innermost first; unused ones are null. Capturing costs no symbols,
 /// see symbols.hpp.
-using call_stack = std::array<void*, 24>;
+using call_stack = std::array<void*, 48>;
 
 /// A check that has something to say.
 struct finding {

@@ -101,6 +101,9 @@ void add_frames(json_object& line, const char* name, const std::vector<frame>& f
         }
         json_object shown{to};
         if (one.file.empty()) {
+            if (!one.function.empty()) {
+                shown.text("function", one.function);
+            }
             shown.text("module", one.module).number("offset", one.offset);
         } else {
             shown.text("function", one.function)

@@ -382,6 +382,10 @@ TEST_CASE("where there are no symbols a place is a module and an offset") {
     CHECK(words(frames[0]).starts_with("watch_outputs_tests.exe+0x"));
 }
 
+TEST_CASE("where no line is known for sure a place is a function and its module") {
+    CHECK(words({.function = "handle", .module = "server.exe", .offset = 77}) == "handle in server.exe");
+}
+
 TEST_CASE("a flush returns when everything is written and the files can be read at once") {
     const folder here;
     settings wanted;
