@@ -35,6 +35,11 @@ def fold(app, page, template, context, doctree):
     context["furo_navigation_tree"] = GROUP.sub(folded, tree)
 
 
+def add_sheet(app):
+    if app.builder.name == "html":  # other outputs have no sidebar
+        app.add_css_file("sidebar.css")
+
+
 class Repository(SphinxRole):
     """:repository:`words`, a link where a repository is named"""
 
@@ -46,5 +51,6 @@ class Repository(SphinxRole):
 def setup(app):
     app.add_config_value("book_repository", "", "env")
     app.add_role("repository", Repository())
+    app.connect("builder-inited", add_sheet)
     app.connect("html-page-context", fold, priority=900)  # behind furo, which makes the tree
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
