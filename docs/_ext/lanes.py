@@ -149,6 +149,8 @@ def depart_title(self, node):
     if self.builder.name == "epub":
         drawing = ebook.narrow_alone(drawing)
     self.body.append(f'<div class="lanes-box">{drawing}</div>\n{lanes_svg.legend(figure)}\n')
+    if "below" in node.parent and self.builder.name != "epub":
+        self.body.append(node.parent["below"].html(self))
 
 
 def visit_words(self, node):

@@ -255,9 +255,11 @@ class _Drawing:
         self._draw_guides()
         self._draw_bars()
         for number, row in enumerate(self.rows, 1):
+            self.out.parts.append('<g class="lanes-row">')
             self.out.line([model.Word(str(number))], GUTTER - 12, row["at"] + self.style.font * 0.3, "lanes-number",
                           "end")
             (self._draw_note if row["event"].target is None else self._draw_arrow)(row)
+            self.out.parts.append("</g>")
         words = model.in_words(self.figure)
         pattern = (f'<defs><pattern id="{self.id}-lent" width="6" height="6" patternUnits="userSpaceOnUse" '
                    'patternTransform="rotate(45)"><path class="lanes-stripe" d="M1.5 0V6"/></pattern></defs>')

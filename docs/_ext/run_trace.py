@@ -98,6 +98,26 @@ def figure(title: str, records: list[dict], choice: Choice = Choice()) -> lanes_
     return _Builder(records, choice).build(title)
 
 
+@dataclass(frozen=True)
+class Step:
+    """What a row of a figure is, to step through it."""
+
+    record: dict
+    who: str  # the thread, or who else does it
+    text: str
+    lent: tuple[str, ...]  # the labels of what is lent afterwards
+    waits: tuple[str, ...]  # what has ended and is told of later
+
+
+def stepped(title: str, records: list[dict], choice: Choice = Choice()) -> tuple[lanes_model.Figure, list[Step]]:
+    """A figure and its steps."""
+    builder = _Builder(records, choice)
+    if builder.several_clients:
+        raise Mistake("of several clients nobody can say from a trace which of them has ended an operation")
+    made = builder.build(title)
+    return made, builder.steps(made)
+
+
 class Key(NamedTuple):
     """A piece of memory, as far as a figure tells one from another."""
 
@@ -114,6 +134,11 @@ class _Row:
     text: str
     lends: list[Key] = field(default_factory=list)
     backs: list[Key] = field(default_factory=list)
+    index: int = 0  # of the record
+
+
+# What ends a pending operation, by the call that has submitted it.
+ENDS = {"AcceptEx": {"connects"}, "WSARecv": {"sends", "half-closes", "closes"}}
 
 
 class _Builder:
@@ -144,7 +169,7 @@ class _Builder:
             inside = index >= part.start and row is not None and self.is_wanted(record)
             lends, backs = self.changes(record)
             if inside:
-                row.lends, row.backs = lends, backs
+                row.lends, row.backs, row.index = lends, backs, index
                 self.rows.append(row)
             elif index >= part.start:
                 left_out.update(dict.fromkeys((*lends, *backs), record))
@@ -357,6 +382,52 @@ class _Builder:
         if "operation" in record:
             return _Row(self.thread(record), "kernel", f"`CancelIoEx`: the `{self.calls[record['operation']]}`")
         return _Row(self.thread(record), "kernel", "`CancelIoEx`: all" + self.on(record["socket"]).replace(",", " of"))
+
+    # --- steps
+
+    def steps(self, made: lanes_model.Figure) -> list[Step]:
+        names = self.threads()
+        waiting = self.waiting()
+        result = []
+        for number, row in enumerate(self.rows):
+            record = self.records[row.index]
+            lent = tuple(memory.label for memory in made.memories if self.is_lent(made, memory.name, number))
+            waits = tuple(text for ended, told, text in waiting if ended <= row.index < told)
+            who = names.get(f"t{record.get('thread')}") or made.lane(row.source).label
+            result.append(Step(record, who, row.text, lent, waits))
+        return result
+
+    @staticmethod
+    def is_lent(made: lanes_model.Figure, name: str, number: int) -> bool:
+        return any(span.state == lanes_model.LENT and (span.first is None or span.first <= number)
+                   and (span.last is None or number < span.last) for span in made.spans(name))
+
+    def waiting(self) -> list[tuple[int, int, str]]:
+        """What waits to be told, and while: from the record by which it has ended to the one that tells of it."""
+        result = []
+        for at, submit in enumerate(self.records):
+            if submit["event"] != "submit":
+                continue
+            later = list(enumerate(self.records[at + 1:], at + 1))
+            own = [(index, record) for index, record in later if record.get("operation") == submit["operation"]]
+            told = next((index for index, record in own if record["event"] in ("packet", "routine") or record.get("back")),
+                        len(self.records))
+            returned = next((index for index, record in own if record["event"] == "return"), told)
+            if self.records[returned].get("outcome") == "immediate":
+                ended = min(at if told < returned else returned, told)
+            else:
+                ended = max((index for index, record in later if index < told and self.ends(record, submit)), default=told)
+            bytes_ = self.records[told].get("bytes") if told < len(self.records) else None
+            size = "" if bytes_ is None or submit["call"] == "AcceptEx" else f", {_bytes(bytes_)}"
+            result.append((ended, told, f"`{submit['call']}`{size}"))
+        posts = [index for index, record in enumerate(self.records) if record["event"] == "post"]
+        posted = [index for index, record in enumerate(self.records) if record.get("posted")]
+        return result + [(at, told, "a posted packet") for at, told in zip(posts, posted)]
+
+    def ends(self, record: dict, submit: dict) -> bool:
+        if record["event"] == "client":
+            return record["does"] in ENDS.get(submit["call"], set())
+        return record["event"] in ("cancel", "close") and record.get("socket") == submit["socket"]
 
     # --- the figure
 

@@ -10,6 +10,7 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "docs/_ext"))
 import lanes_model  # noqa: E402
+import run_lines  # noqa: E402
 import run_trace  # noqa: E402
 import sources  # noqa: E402
 from run_trace import Choice, Mistake  # noqa: E402
@@ -308,6 +309,77 @@ class Chosen(unittest.TestCase):
         with self.assertRaises(Mistake) as caught:
             run_trace.read('{"event":"start"}\nhello\n', "07.trace.jsonl")
         self.assertEqual(str(caught.exception), "07.trace.jsonl:2 is not a line of a trace: hello")
+
+
+class Stepped(unittest.TestCase):
+    def steps(self, trace, notes=(), **choice):
+        return run_trace.stepped("A run", trace.recorded(*notes), Choice(**choice))[1]
+
+    def test_a_packet_waits_from_what_the_client_does_until_it_is_dequeued(self):
+        sends = (3, {"event": "client", "client": 1, "does": "sends", "bytes": 5})
+        steps = self.steps(echo(), [sends], last="packet WSARecv")
+        self.assertEqual([(step.text, step.waits) for step in steps],
+                         [("`WSARecv`: pending", ()), ("sends 5 bytes", ("`WSARecv`, 5 bytes",)),
+                          ("packet: `WSARecv`, 5 bytes", ())])
+
+    def test_what_is_done_at_once_waits_from_the_return(self):
+        self.assertEqual([step.waits for step in self.steps(echo(), first="submit WSASend", last="packet WSASend")],
+                         [(), ("`WSASend`, 5 bytes",), ()])
+
+    def test_a_packet_that_is_faster_than_the_return_waits_from_the_submit(self):
+        self.assertEqual([step.waits for step in self.steps(echo(quick_packet=True), first="submit WSASend", last="return WSASend")],
+                         [("`WSASend`, 5 bytes",), (), ()])
+
+    def test_in_skip_mode_nothing_waits(self):
+        trace = Trace().submit(1, "WSASend").returned(1, "WSASend", "immediate", bytes=5, back=True).call("listen", socket=1)
+        self.assertEqual([step.waits for step in self.steps(trace)], [(), (), ()])
+
+    def test_a_posted_packet_waits_until_it_is_dequeued(self):
+        trace = Trace().add("post", port=1, key=0, bytes=0, overlapped="0x0").call("listen", socket=1)
+        trace.add("packet", 2, port=1, key=0, outcome="ok", bytes=0, posted=True)
+        self.assertEqual([step.waits for step in self.steps(trace)], [("a posted packet",), ("a posted packet",), ()])
+
+    def test_what_is_lent_is_named_as_the_figure_names_it(self):
+        steps = self.steps(echo(), last="packet WSARecv")
+        self.assertEqual([step.lent for step in steps], [("OVERLAPPED and buffer",), ()])
+
+    def test_who_does_it(self):
+        self.assertEqual([step.who for step in self.steps(echo(), last="packet WSARecv")], ["main thread", "worker"])
+
+
+class Lines(unittest.TestCase):
+    def line(self, number, record, **regions):
+        path, line = run_lines.line_of(number, record, regions)
+        return path, (ROOT / path).read_text(encoding="utf-8").splitlines()[line - 1]
+
+    def test_a_call_that_stands_in_one_place_is_found(self):
+        for number in ("05", "07", "10", "14"):
+            path, text = self.line(number, {"event": "submit", "call": "WSARecv"})
+            self.assertTrue(path.startswith(f"chapters/{number}_"), path)
+            self.assertIn("::WSARecv(", text)
+
+    def test_what_is_in_common_is_found_there(self):
+        path, text = self.line("10", {"event": "packet"})
+        self.assertEqual(path, "common/port.hpp")
+        self.assertIn("::GetQueuedCompletionStatus(", text)
+
+    def test_associating_is_not_making_a_port(self):
+        self.assertNotIn("INVALID_HANDLE_VALUE", self.line("10", {"event": "associate"})[1])
+
+    def test_where_there_are_several_a_region_says_which(self):
+        wait = {"event": "call", "call": "WSAWaitForMultipleEvents"}
+        self.assertIn("events.data()", self.line("05", wait, WSAWaitForMultipleEvents="wait")[1])
+        with self.assertRaisesRegex(Mistake, "in several places; say in which region: chapters/05_"):
+            run_lines.line_of("05", wait)
+        with self.assertRaisesRegex(Mistake, r"not called in a region \[result\]"):
+            run_lines.line_of("05", wait, {"WSAWaitForMultipleEvents": "result"})
+
+    def test_a_call_that_is_nowhere(self):
+        with self.assertRaisesRegex(Mistake, "chapter 05 does not call AcceptExNot"):
+            run_lines.line_of("05", {"event": "submit", "call": "AcceptExNot"})
+
+    def test_no_line_runs_for_what_a_client_does(self):
+        self.assertIsNone(run_lines.line_of("05", {"event": "client", "client": 1, "does": "connects"}))
 
 
 class TheBook(unittest.TestCase):
