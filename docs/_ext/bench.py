@@ -73,7 +73,7 @@ class Reader:
 
 def table(heads, body):
     """The first column holds names, the others figures."""
-    result = nodes.table(classes=["bench"])
+    result = nodes.table(classes=["bench", "stacks"])
     group = nodes.tgroup(cols=len(heads))
     result += group
     for at in range(len(heads)):

@@ -298,7 +298,7 @@ class Counts(SphinxDirective):
 
 
 def simple_table(titles, body):
-    table = nodes.table(classes=["claim-counts"])
+    table = nodes.table(classes=["claim-counts", "stacks"])
     group = nodes.tgroup(cols=len(titles))
     table += group
     for _ in titles:

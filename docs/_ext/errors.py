@@ -132,7 +132,7 @@ class Errors(SphinxDirective):
 
     @staticmethod
     def table(titles, widths, body):
-        lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {' '.join(map(str, widths))}", ""]
+        lines = [".. list-table::", "   :header-rows: 1", "   :class: stacks", f"   :widths: {' '.join(map(str, widths))}", ""]
         for cells in [titles, *body]:
             for number, cell in enumerate(cells):
                 start = "   * - " if number == 0 else "     - "

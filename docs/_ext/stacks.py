@@ -7,7 +7,7 @@ from html import escape
 from docutils import nodes
 
 
-def label_cells(app, doctree):
+def label_cells(app, doctree, docname):
     for table in doctree.findall(nodes.table):
         if "stacks" not in table["classes"]:
             continue
@@ -15,10 +15,10 @@ def label_cells(app, doctree):
         for row in table.next_node(nodes.tbody).children:
             for title, cell in list(zip(titles, row.children))[1:]:
                 first = cell.next_node(nodes.paragraph)
-                if first is not None:
+                if title and first is not None:
                     first.insert(0, nodes.raw("", f'<span class="stack-label">{escape(title)}: </span>', format="html"))
 
 
 def setup(app):
-    app.connect("doctree-read", label_cells)
+    app.connect("doctree-resolved", label_cells)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
