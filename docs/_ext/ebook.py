@@ -32,7 +32,7 @@ img { max-width: 100%; }
 a.headerlink { display: none; }
 """
 VARIABLE = re.compile(r"var\(--(?P<name>[\w-]+)(?:,\s*(?P<otherwise>(?:[^()]|\([^()]*\))*))?\)")
-DROPPED = ("@supports", "@media (prefers", "@media (max-width", "@media (min-width", "@media print", 'body[data-theme="dark"]')
+DROPPED = ("@supports", "@media (prefers", "@media (max-width", "@media screen and (max-width", "@media (min-width", "@media print", 'body[data-theme="dark"]')
 
 
 def blocks(sheet):
