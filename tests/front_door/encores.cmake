@@ -1,6 +1,6 @@
-# cmake -D folders=NAMES -D tests=NAMES -D pages=NAMES -D list=FILE -P encores.cmake
-# encores/encores.csv, the folders in encores/ and tests/encores/, and the pages in docs/encores/ name the same encores; pages may
-# be more.
+# cmake -D folders=NAMES -D tests=NAMES -D pages=NAMES -D list=FILE -D readme=FILE -P encores.cmake
+# encores/encores.csv, the folders in encores/ and tests/encores/, the pages in docs/encores/ and the README name the same encores;
+# pages may be more.
 
 file(STRINGS "${list}" lines)
 list(POP_FRONT lines)
@@ -11,7 +11,11 @@ foreach(line IN LISTS lines)
     endif()
     list(APPEND listed "${CMAKE_MATCH_1}")
 endforeach()
+file(READ "${readme}" readme)
 foreach(name IN LISTS listed)
+    if(NOT readme MATCHES "\\(encores/${name}\\)")
+        message(FATAL_ERROR "README.md does not lead to encores/${name}")
+    endif()
     if(NOT " ${pages} " MATCHES " ${name} ")
         message(FATAL_ERROR "docs/encores/ has no page ${name}.rst; it has ${pages}")
     endif()
