@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = re.compile(r'\s*#\s*include\s+"([^"]+)"')
+INCLUDED = re.compile(r'target_include_directories\(\w+ PRIVATE "\$\{PROJECT_SOURCE_DIR\}/([^"]+)"')
 SYSTEM = re.compile(r"\s*#\s*include\s+<([^>]+)>")
 REGION = re.compile(r"\s*// \[/?[a-z][A-Za-z0-9_]*\]\s*$")
 # CLI11, which reads our command lines, is no part of the file.
@@ -79,10 +80,11 @@ class Sources:
         self.system = set()
         self.files = {}  # what has been put in: its path from the root to its text, in order
         self.seen = set()
+        self.folders = []  # where else a header may be, as the folder's CMakeLists.txt says
 
     def resolve(self, name, includer):
-        """A header of ours: beside the file that includes it, or from the root."""
-        for path in ((self.root / includer).parent / name, self.root / name):
+        """A header of ours: beside the file that includes it, or from the root, or where the encore says."""
+        for path in ((self.root / includer).parent / name, self.root / name, *(folder / name for folder in self.folders)):
             if path.is_file():
                 return path.resolve().relative_to(self.root.resolve()).as_posix()
         raise Mistake(f"{includer} includes {name}, which is not there")
@@ -137,6 +139,8 @@ class Whole(Sources):
 
     def __init__(self, folder, title, root=ROOT):
         super().__init__(root)
+        building = (root / folder / "CMakeLists.txt").read_text(encoding="utf-8")
+        self.folders = [root / path for path in INCLUDED.findall(building)]
         self.add(f"{folder}/main.cpp")
         self.add_what_belongs_to_headers()
         name = name_of(folder)
