@@ -21,6 +21,7 @@ must be in the chapter's file exactly once, or there is a Mistake.
     tests = "04_event_select"   whose tests these are, if not the chapter's own
     watched = true          under the watch, which is strict
     policy = "turns"        tests/policies/turns.cpp on the engine of the exercise, and not the exercise's own program
+    tries = 5               so often the tests are run, if it is luck whether a mistake shows: each time must pass
     missing = "..."         what is missing, in words, when one of the names fails
 """
 
@@ -53,6 +54,7 @@ class Check:
     tests: str
     watched: bool
     policy: str
+    tries: int
     missing: str
 
     @property
@@ -141,7 +143,8 @@ def read(number):
     chapter = chapters()[number]
     try:
         checks = tuple(Check(tuple(each["names"]), tuple(each.get("keeps", ())), each.get("tests", chapter),
-                             each.get("watched", False), each.get("policy", ""), each["missing"].strip()) for each in said["check"])
+                             each.get("watched", False), each.get("policy", ""), each.get("tries", 1),
+                             each["missing"].strip()) for each in said["check"])
         start, solution = (tuple(Change(**each) for each in said.get(which, ())) for which in ("start", "solution"))
     except (KeyError, TypeError) as problem:
         raise Mistake(f"{number}.toml: {problem}") from None
