@@ -4,6 +4,7 @@
 
 #include <windows.h>
 
+#include <atomic>
 #include <cstdint>
 
 namespace iocp::watch {
@@ -28,7 +29,14 @@ public:
     /// one that the watch made
     bool outermost() const { return depth_ == 0; }
 
+    /// \return the same, as long as the watch looks at what the program does
+    bool is_watched() const { return outermost() && !blind; }
+
+    /// From now on nothing is watched.
+    static void for_good() { blind = true; }
+
 private:
+    static inline std::atomic<bool> blind = false;
     std::uintptr_t depth_;
 };
 

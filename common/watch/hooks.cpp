@@ -1,11 +1,33 @@
 #include "common/watch/hooks.hpp"
 
+#include <exception>
+
 namespace iocp::watch {
 
 hooks_state& hooks() {
     static hooks_state state;
     return state;
 }
+
+namespace {
+
+// With the lock of the tables held, and released in any case.
+// \return whether there was memory for what was to be done
+template <typename Function>
+bool with_tables(Function function) {
+    bool done = false;
+    ::AcquireSRWLockExclusive(&hooks().patching);
+    try {
+        function();
+        done = true;
+    } catch (const std::exception&) {
+        done = false;
+    }
+    ::ReleaseSRWLockExclusive(&hooks().patching);
+    return done;
+}
+
+} // namespace
 
 void install_hooks(recorder& record, HMODULE own, void (*near_the_end)(),
                    void (*at_end)()) {
@@ -39,21 +61,27 @@ void* instead_of(void* function) {
 
 void hand_out(void* original, void* ours) {
     hooks_state& state = hooks();
-    ::AcquireSRWLockExclusive(&state.patching);
-    state.table->replace_address(original, ours);
-    ::ReleaseSRWLockExclusive(&state.patching);
+    if (!with_tables([&] { state.table->replace_address(original, ours); })) {
+        state.record->lost_sight();
+    }
 }
 
 void patch_what_has_come() {
     hooks_state& state = hooks();
-    const held_modules loaded;
-    ::AcquireSRWLockExclusive(&state.patching);
-    replace_memory_functions_of_runtimes(*state.table);
-    replace_exits_of_runtimes(*state.table);
-    replace_extension_functions(*state.table);
-    replace_message_waits(*state.table);
-    state.table->patch(loaded, state.own);
-    ::ReleaseSRWLockExclusive(&state.patching);
+    try {
+        const held_modules loaded;
+        if (with_tables([&] {
+                replace_memory_functions_of_runtimes(*state.table);
+                replace_exits_of_runtimes(*state.table);
+                replace_extension_functions(*state.table);
+                replace_message_waits(*state.table);
+                state.table->patch(loaded, state.own);
+            })) {
+            return;
+        }
+    } catch (const std::exception&) { // no memory for the list of modules
+    }
+    state.record->lost_sight();
 }
 
 } // namespace iocp::watch

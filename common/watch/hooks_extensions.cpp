@@ -38,23 +38,24 @@ int family_of(SOCKET listener) {
 BOOL PASCAL our_AcceptEx(SOCKET listener, SOCKET accepted, void* output, DWORD receive,
                          DWORD local, DWORD remote, DWORD* bytes, OVERLAPPED* overlapped) {
     const unwatched depth;
-    if (!depth.outermost() || overlapped == nullptr) {
+    if (!depth.is_watched() || overlapped == nullptr) {
         return real.AcceptEx(listener, accepted, output, receive, local, remote, bytes,
                              overlapped);
     }
-    return submit({.call = "AcceptEx",
-                   .handle = listener,
-                   .accept_handle = accepted,
-                   .overlapped = overlapped,
-                   .buffers = {lent(output, std::size_t{receive} + local + remote, true)},
-                   .local_address_bytes = local,
-                   .remote_address_bytes = remote,
-                   .family = family_of(listener)},
-                  bytes,
-                  [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
-                      return real.AcceptEx(listener, accepted, output, receive, local,
-                                           remote, bytes, overlapped) != FALSE;
-                  })
+    return submit(
+               {.call = "AcceptEx",
+                .handle = listener,
+                .accept_handle = accepted,
+                .overlapped = overlapped,
+                .buffers = only(lent(output, std::size_t{receive} + local + remote, true)),
+                .local_address_bytes = local,
+                .remote_address_bytes = remote,
+                .family = family_of(listener)},
+               bytes,
+               [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
+                   return real.AcceptEx(listener, accepted, output, receive, local, remote,
+                                        bytes, overlapped) != FALSE;
+               })
                ? TRUE
                : FALSE;
 }
@@ -62,13 +63,13 @@ BOOL PASCAL our_AcceptEx(SOCKET listener, SOCKET accepted, void* output, DWORD r
 BOOL PASCAL our_ConnectEx(SOCKET handle, const sockaddr* address, int length, void* data,
                           DWORD data_length, DWORD* bytes, OVERLAPPED* overlapped) {
     const unwatched depth;
-    if (!depth.outermost() || overlapped == nullptr) {
+    if (!depth.is_watched() || overlapped == nullptr) {
         return real.ConnectEx(handle, address, length, data, data_length, bytes,
                               overlapped);
     }
     submission next{.call = "ConnectEx", .handle = handle, .overlapped = overlapped};
     if (data != nullptr) {
-        next.buffers.push_back(lent(data, data_length, false));
+        add(next.buffers, lent(data, data_length, false));
     }
     return submit(std::move(next), bytes,
                   [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
@@ -82,7 +83,7 @@ BOOL PASCAL our_ConnectEx(SOCKET handle, const sockaddr* address, int length, vo
 BOOL PASCAL our_DisconnectEx(SOCKET handle, OVERLAPPED* overlapped, DWORD flags,
                              DWORD reserved) {
     const unwatched depth;
-    if (!depth.outermost() || overlapped == nullptr) {
+    if (!depth.is_watched() || overlapped == nullptr) {
         return real.DisconnectEx(handle, overlapped, flags, reserved);
     }
     return submit({.call = "DisconnectEx", .handle = handle, .overlapped = overlapped},
@@ -99,15 +100,15 @@ BOOL PASCAL our_TransmitFile(SOCKET handle, HANDLE file, DWORD bytes, DWORD byte
                              OVERLAPPED* overlapped, TRANSMIT_FILE_BUFFERS* around,
                              DWORD flags) {
     const unwatched depth;
-    if (!depth.outermost() || overlapped == nullptr) {
+    if (!depth.is_watched() || overlapped == nullptr) {
         return real.TransmitFile(handle, file, bytes, bytes_per_send, overlapped, around,
                                  flags);
     }
     submission next{.call = "TransmitFile", .handle = handle, .overlapped = overlapped};
     if (around != nullptr) {
-        next.buffers.push_back(lent(around, sizeof(*around), false));
-        next.buffers.push_back(lent(around->Head, around->HeadLength, false));
-        next.buffers.push_back(lent(around->Tail, around->TailLength, false));
+        add(next.buffers, lent(around, sizeof(*around), false));
+        add(next.buffers, lent(around->Head, around->HeadLength, false));
+        add(next.buffers, lent(around->Tail, around->TailLength, false));
     }
     return submit(std::move(next), nullptr,
                   [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
@@ -125,7 +126,7 @@ void PASCAL our_GetAcceptExSockaddrs(void* output, DWORD receive, DWORD local, D
     const std::uint64_t began = hooks().record->now();
     real.GetAcceptExSockaddrs(output, receive, local, remote, local_address, local_length,
                               remote_address, remote_length);
-    if (depth.outermost()) {
+    if (depth.is_watched()) {
         hooks().record->called("GetAcceptExSockaddrs", began, true, 0);
     }
 }
@@ -181,7 +182,7 @@ int WSAAPI our_WSAIoctl(SOCKET handle, DWORD code, void* in, DWORD in_length, vo
                         DWORD out_length, DWORD* bytes, OVERLAPPED* overlapped,
                         LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return real_WSAIoctl(handle, code, in, in_length, out, out_length, bytes,
                              overlapped, routine);
     }
@@ -191,10 +192,10 @@ int WSAAPI our_WSAIoctl(SOCKET handle, DWORD code, void* in, DWORD in_length, vo
                         .overlapped = overlapped,
                         .routine = routine};
         if (in != nullptr) {
-            next.buffers.push_back(lent(in, in_length, false));
+            add(next.buffers, lent(in, in_length, false));
         }
         if (out != nullptr) {
-            next.buffers.push_back(lent(out, out_length, true));
+            add(next.buffers, lent(out, out_length, true));
         }
         const bool immediate =
             submit(std::move(next), bytes, [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE ours) {

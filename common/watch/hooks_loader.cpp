@@ -26,7 +26,7 @@ struct {
 FARPROC WINAPI our_GetProcAddress(HMODULE module, const char* name) {
     const unwatched depth;
     const FARPROC found = real.GetProcAddress(module, name);
-    if (!depth.outermost() || found == nullptr) {
+    if (!depth.is_watched() || found == nullptr) {
         return found;
     }
     return reinterpret_cast<FARPROC>(instead_of(reinterpret_cast<void*>(found)));
@@ -38,7 +38,7 @@ template <typename Function, typename... Arguments>
 HMODULE load(Function function, Arguments... arguments) {
     const HMODULE module = function(arguments...);
     const unwatched depth;
-    if (depth.outermost() && module != nullptr) {
+    if (depth.is_watched() && module != nullptr) {
         const kept_error error;
         patch_what_has_come();
     }
@@ -73,7 +73,7 @@ BOOL create(const char* call, Function function, Name name, Line line,
             DWORD flags, void* environment, Name folder, Start start,
             PROCESS_INFORMATION* made) {
     const unwatched depth;
-    if (depth.outermost() && inherits_all(inherits, flags)) {
+    if (depth.is_watched() && inherits_all(inherits, flags)) {
         const kept_error error;
         hooks().record->starts_process(call);
     }

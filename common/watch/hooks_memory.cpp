@@ -37,7 +37,7 @@ struct {
 template <int Runtime>
 void __cdecl our_free(void* block) {
     const unwatched depth;
-    if (depth.outermost() && block != nullptr) {
+    if (depth.is_watched() && block != nullptr) {
         const kept_error error;
         // The whole block: an OVERLAPPED is mostly somewhere in the middle of it.
         hooks().record->freeing("free", block, real.c[Runtime].size(block));
@@ -49,7 +49,7 @@ void __cdecl our_free(void* block) {
 template <int Runtime>
 void __cdecl our_free_dbg(void* block, int kind) {
     const unwatched depth;
-    if (depth.outermost() && block != nullptr) {
+    if (depth.is_watched() && block != nullptr) {
         const kept_error error;
         hooks().record->freeing("_free_dbg", block, real.c[Runtime].size(block));
     }
@@ -61,7 +61,7 @@ template <int Runtime>
 void __cdecl our_aligned_free(void* block) {
     const unwatched depth;
     const runtime& c = real.c[Runtime];
-    if (depth.outermost() && block != nullptr && c.heap != nullptr) {
+    if (depth.is_watched() && block != nullptr && c.heap != nullptr) {
         const kept_error error;
         const auto before =
             (reinterpret_cast<std::uintptr_t>(block) & ~(sizeof(void*) - 1)) -
@@ -78,7 +78,7 @@ void __cdecl our_aligned_free(void* block) {
 
 HLOCAL WINAPI our_LocalFree(HLOCAL block) {
     const unwatched depth;
-    if (depth.outermost() && block != nullptr) {
+    if (depth.is_watched() && block != nullptr) {
         const kept_error error;
         if (const SIZE_T bytes = ::LocalSize(block); bytes != 0) {
             hooks().record->freeing("LocalFree", block, bytes);
@@ -90,7 +90,7 @@ HLOCAL WINAPI our_LocalFree(HLOCAL block) {
 template <int Runtime>
 void* __cdecl our_realloc(void* block, std::size_t bytes) {
     const unwatched depth;
-    if (depth.outermost() && block != nullptr) {
+    if (depth.is_watched() && block != nullptr) {
         const kept_error error;
         hooks().record->freeing("realloc", block, real.c[Runtime].size(block));
     }
@@ -107,7 +107,7 @@ void freeing_heap_block(const char* call, HANDLE heap, DWORD flags, const void* 
 
 BOOL WINAPI our_HeapFree(HANDLE heap, DWORD flags, void* block) {
     const unwatched depth;
-    if (depth.outermost() && block != nullptr) {
+    if (depth.is_watched() && block != nullptr) {
         freeing_heap_block("HeapFree", heap, flags, block);
     }
     return real.HeapFree(heap, flags, block);
@@ -117,7 +117,7 @@ void* WINAPI our_HeapReAlloc(HANDLE heap, DWORD flags, void* block, SIZE_T bytes
     const unwatched depth;
     // In place the block stays where it is; it only becomes a problem when it becomes
     // smaller.
-    if (depth.outermost() && block != nullptr &&
+    if (depth.is_watched() && block != nullptr &&
         (flags & HEAP_REALLOC_IN_PLACE_ONLY) == 0) {
         freeing_heap_block("HeapReAlloc", heap, flags, block);
     }
@@ -126,7 +126,7 @@ void* WINAPI our_HeapReAlloc(HANDLE heap, DWORD flags, void* block, SIZE_T bytes
 
 BOOL WINAPI our_VirtualFree(void* address, SIZE_T bytes, DWORD how) {
     const unwatched depth;
-    if (depth.outermost()) {
+    if (depth.is_watched()) {
         const kept_error error;
         MEMORY_BASIC_INFORMATION region{};
         if (bytes != 0) {
@@ -151,7 +151,7 @@ BOOL WINAPI our_VirtualFree(void* address, SIZE_T bytes, DWORD how) {
 template <typename Function>
 void around_vanishing(const char* call, Function function) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         function();
         return;
     }

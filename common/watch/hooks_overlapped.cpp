@@ -10,12 +10,26 @@ lent_memory lent(const void* address, std::size_t bytes, bool written) {
             .written = written};
 }
 
-std::vector<lent_memory> lent(const WSABUF* buffers, DWORD count, bool written) {
+std::vector<lent_memory> lent(const WSABUF* buffers, DWORD count, bool written) noexcept {
     std::vector<lent_memory> all;
     for (DWORD i = 0; i < count; ++i) {
-        all.push_back(lent(buffers[i].buf, buffers[i].len, written));
+        add(all, lent(buffers[i].buf, buffers[i].len, written));
     }
     return all;
+}
+
+void add(std::vector<lent_memory>& list, const lent_memory& one) noexcept {
+    try {
+        list.push_back(one);
+    } catch (const std::exception&) {
+        hooks().record->lost_sight();
+    }
+}
+
+std::vector<lent_memory> only(const lent_memory& one) noexcept {
+    std::vector<lent_memory> list;
+    add(list, one);
+    return list;
 }
 
 // [our_routine]
@@ -47,7 +61,7 @@ int WSAAPI our_WSARecv(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes
                        DWORD* flags, OVERLAPPED* overlapped,
                        LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return real.WSARecv(handle, buffers, count, bytes, flags, overlapped, routine);
     }
     if (overlapped == nullptr) {
@@ -71,7 +85,7 @@ int WSAAPI our_WSASend(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* bytes
                        DWORD flags, OVERLAPPED* overlapped,
                        LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return real.WSASend(handle, buffers, count, bytes, flags, overlapped, routine);
     }
     if (overlapped == nullptr) {
@@ -96,7 +110,7 @@ int WSAAPI our_WSARecvFrom(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* b
                            OVERLAPPED* overlapped,
                            LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return real.WSARecvFrom(handle, buffers, count, bytes, flags, from, from_length,
                                 overlapped, routine);
     }
@@ -113,10 +127,12 @@ int WSAAPI our_WSARecvFrom(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* b
                     .buffers = lent(buffers, count, true)};
     // The address and its length are written when the datagram comes.
     if (from != nullptr && from_length != nullptr) {
-        next.buffers.push_back(lent(from, static_cast<std::size_t>(*from_length), true));
-        next.buffers.back().part = "the room for the sender's address";
-        next.buffers.push_back(lent(from_length, sizeof(*from_length), true));
-        next.buffers.back().part = "the length of the sender's address";
+        lent_memory room = lent(from, static_cast<std::size_t>(*from_length), true);
+        room.part = "the room for the sender's address";
+        add(next.buffers, room);
+        lent_memory length = lent(from_length, sizeof(*from_length), true);
+        length.part = "the length of the sender's address";
+        add(next.buffers, length);
     }
     const bool immediate =
         submit(std::move(next), bytes, [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE ours) {
@@ -131,7 +147,7 @@ int WSAAPI our_WSASendTo(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* byt
                          OVERLAPPED* overlapped,
                          LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return real.WSASendTo(handle, buffers, count, bytes, flags, to, to_length,
                               overlapped, routine);
     }
@@ -159,13 +175,13 @@ BOOL WINAPI our_ReadFile(HANDLE handle, void* buffer, DWORD length, DWORD* bytes
                          OVERLAPPED* overlapped) {
     const unwatched depth;
     const SOCKET socket = reinterpret_cast<SOCKET>(handle);
-    if (!depth.outermost() || overlapped == nullptr || !hooks().record->knows(socket)) {
+    if (!depth.is_watched() || overlapped == nullptr || !hooks().record->knows(socket)) {
         return real.ReadFile(handle, buffer, length, bytes, overlapped);
     }
     return submit({.call = "ReadFile",
                    .handle = socket,
                    .overlapped = overlapped,
-                   .buffers = {lent(buffer, length, true)}},
+                   .buffers = only(lent(buffer, length, true))},
                   bytes,
                   [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
                       return real.ReadFile(handle, buffer, length, bytes, overlapped) !=
@@ -179,13 +195,13 @@ BOOL WINAPI our_WriteFile(HANDLE handle, const void* buffer, DWORD length, DWORD
                           OVERLAPPED* overlapped) {
     const unwatched depth;
     const SOCKET socket = reinterpret_cast<SOCKET>(handle);
-    if (!depth.outermost() || overlapped == nullptr || !hooks().record->knows(socket)) {
+    if (!depth.is_watched() || overlapped == nullptr || !hooks().record->knows(socket)) {
         return real.WriteFile(handle, buffer, length, bytes, overlapped);
     }
     return submit({.call = "WriteFile",
                    .handle = socket,
                    .overlapped = overlapped,
-                   .buffers = {lent(buffer, length, false)}},
+                   .buffers = only(lent(buffer, length, false))},
                   bytes,
                   [&](LPWSAOVERLAPPED_COMPLETION_ROUTINE) {
                       return real.WriteFile(handle, buffer, length, bytes, overlapped) !=

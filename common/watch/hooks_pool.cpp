@@ -41,10 +41,13 @@ PTP_IO WINAPI our_CreateThreadpoolIo(HANDLE file, PTP_WIN32_IO_CALLBACK callback
     const unwatched depth;
     recorder& record = *hooks().record;
     const SOCKET socket = reinterpret_cast<SOCKET>(file);
-    const bool followed = depth.outermost() && record.knows(socket);
+    // Whoever gets our callback has to find theirs later on, so the memory for that comes
+    // first.
+    const bool followed =
+        depth.is_watched() && record.knows(socket) && record.has_room_for_pool_io();
     const PTP_IO made = real.CreateThreadpoolIo(file, followed ? our_callback : callback,
                                                 context, environment);
-    if (made != nullptr && depth.outermost()) {
+    if (made != nullptr && depth.is_watched()) {
         const kept_error error;
         if (followed) {
             record.ties_to_pool(made, socket, callback);
@@ -58,7 +61,7 @@ PTP_IO WINAPI our_CreateThreadpoolIo(HANDLE file, PTP_WIN32_IO_CALLBACK callback
 // Before the real call: another thread may be in the callback before that returns.
 void WINAPI our_StartThreadpoolIo(PTP_IO io) {
     const unwatched depth;
-    if (depth.outermost()) {
+    if (depth.is_watched()) {
         const kept_error error;
         hooks().record->announces(io);
     }
@@ -67,7 +70,7 @@ void WINAPI our_StartThreadpoolIo(PTP_IO io) {
 
 void WINAPI our_CancelThreadpoolIo(PTP_IO io) {
     const unwatched depth;
-    if (depth.outermost()) {
+    if (depth.is_watched()) {
         const kept_error error;
         hooks().record->takes_announcement_back(io);
     }
@@ -81,7 +84,7 @@ void WINAPI our_WaitForThreadpoolIoCallbacks(PTP_IO io, BOOL drop) {
     const std::uint64_t began = record.now();
     {
         const unwatched depth;
-        outermost = depth.outermost();
+        outermost = depth.is_watched();
         if (outermost) {
             const kept_error error;
             record.waits_for_callbacks(io, drop != FALSE);
@@ -97,7 +100,7 @@ void WINAPI our_WaitForThreadpoolIoCallbacks(PTP_IO io, BOOL drop) {
 
 void WINAPI our_CloseThreadpoolIo(PTP_IO io) {
     const unwatched depth;
-    if (depth.outermost()) {
+    if (depth.is_watched()) {
         const kept_error error;
         hooks().record->closes_pool_io(io);
     }
@@ -109,7 +112,7 @@ BOOL WINAPI our_BindIoCompletionCallback(HANDLE file,
                                          LPOVERLAPPED_COMPLETION_ROUTINE routine,
                                          ULONG flags) {
     const unwatched depth;
-    if (depth.outermost()) {
+    if (depth.is_watched()) {
         hooks().record->loses_sight(file, "BindIoCompletionCallback");
     }
     return real.BindIoCompletionCallback(file, routine, flags);

@@ -20,7 +20,7 @@ HANDLE WINAPI our_CreateIoCompletionPort(HANDLE file, HANDLE port, ULONG_PTR key
                                          DWORD concurrency) {
     const unwatched depth;
     const HANDLE result = real.CreateIoCompletionPort(file, port, key, concurrency);
-    if (depth.outermost() && result != nullptr) {
+    if (depth.is_watched() && result != nullptr) {
         const kept_error error;
         if (port == nullptr) {
             hooks().record->made_port(result);
@@ -36,7 +36,7 @@ HANDLE WINAPI our_CreateIoCompletionPort(HANDLE file, HANDLE port, ULONG_PTR key
 BOOL WINAPI our_GetQueuedCompletionStatus(HANDLE port, DWORD* bytes, ULONG_PTR* key,
                                           OVERLAPPED** overlapped, DWORD milliseconds) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return real.GetQueuedCompletionStatus(port, bytes, key, overlapped, milliseconds);
     }
     recorder& record = *hooks().record;
@@ -60,7 +60,7 @@ BOOL WINAPI our_GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entri
     bool outermost = false;
     {
         const unwatched depth;
-        outermost = depth.outermost();
+        outermost = depth.is_watched();
         if (outermost) {
             record.waits(port);
         }
@@ -85,7 +85,7 @@ BOOL WINAPI our_GetQueuedCompletionStatusEx(HANDLE port, OVERLAPPED_ENTRY* entri
 BOOL WINAPI our_PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR key,
                                            OVERLAPPED* overlapped) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return real.PostQueuedCompletionStatus(port, bytes, key, overlapped);
     }
     hooks().record->post(port, bytes, key, overlapped);
@@ -100,7 +100,7 @@ BOOL WINAPI our_PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR k
 BOOL WINAPI our_SetFileCompletionNotificationModes(HANDLE file, UCHAR modes) {
     const unwatched depth;
     const BOOL ok = real.SetFileCompletionNotificationModes(file, modes);
-    if (depth.outermost() && ok && (modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS) != 0) {
+    if (depth.is_watched() && ok && (modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS) != 0) {
         const kept_error error;
         hooks().record->skips_packets(file);
     }
@@ -109,7 +109,7 @@ BOOL WINAPI our_SetFileCompletionNotificationModes(HANDLE file, UCHAR modes) {
 
 BOOL WINAPI our_CloseHandle(HANDLE handle) {
     const unwatched depth;
-    if (depth.outermost()) {
+    if (depth.is_watched()) {
         recorder& record = *hooks().record;
         const SOCKET socket = reinterpret_cast<SOCKET>(handle);
         if (record.knows(socket)) {

@@ -19,7 +19,7 @@ struct {
 BOOL WSAAPI our_WSAGetOverlappedResult(SOCKET handle, OVERLAPPED* overlapped, DWORD* bytes,
                                        BOOL wait, DWORD* flags) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return real.WSAGetOverlappedResult(handle, overlapped, bytes, wait, flags);
     }
     hooks().record->asks(handle, overlapped, wait != FALSE);
@@ -34,7 +34,7 @@ BOOL WINAPI our_GetOverlappedResult(HANDLE handle, OVERLAPPED* overlapped, DWORD
                                     BOOL wait) {
     const unwatched depth;
     const SOCKET socket = reinterpret_cast<SOCKET>(handle);
-    if (!depth.outermost() || !hooks().record->knows(socket)) {
+    if (!depth.is_watched() || !hooks().record->knows(socket)) {
         return real.GetOverlappedResult(handle, overlapped, bytes, wait);
     }
     hooks().record->asks(socket, overlapped, wait != FALSE);
@@ -54,7 +54,7 @@ BOOL WINAPI our_GetOverlappedResultEx(HANDLE handle, OVERLAPPED* overlapped, DWO
     bool followed = false;
     {
         const unwatched depth;
-        followed = depth.outermost() && record.knows(socket);
+        followed = depth.is_watched() && record.knows(socket);
         if (followed) {
             record.asks(socket, overlapped, milliseconds != 0);
         }
@@ -73,7 +73,7 @@ BOOL WINAPI our_GetOverlappedResultEx(HANDLE handle, OVERLAPPED* overlapped, DWO
 BOOL WINAPI our_CancelIoEx(HANDLE handle, OVERLAPPED* overlapped) {
     const unwatched depth;
     const SOCKET socket = reinterpret_cast<SOCKET>(handle);
-    if (!depth.outermost() || !hooks().record->knows(socket)) {
+    if (!depth.is_watched() || !hooks().record->knows(socket)) {
         return real.CancelIoEx(handle, overlapped);
     }
     const BOOL ok = real.CancelIoEx(handle, overlapped);
@@ -84,7 +84,7 @@ BOOL WINAPI our_CancelIoEx(HANDLE handle, OVERLAPPED* overlapped) {
 
 BOOL WINAPI our_CancelIo(HANDLE handle) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return real.CancelIo(handle);
     }
     const SOCKET socket = reinterpret_cast<SOCKET>(handle);

@@ -44,7 +44,7 @@ struct {
 template <typename Function, typename... Arguments>
 int around(const char* name, SOCKET handle, Function function, Arguments... arguments) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return function(arguments...);
     }
     recorder& record = *hooks().record;
@@ -65,7 +65,7 @@ template <typename Function, typename... Arguments>
 SOCKET around_new(const char* name, int family, int type, bool copy, Function function,
                   Arguments... arguments) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return function(arguments...);
     }
     recorder& record = *hooks().record;
@@ -85,7 +85,7 @@ template <typename Function, typename... Arguments>
 SOCKET around_accept(const char* name, SOCKET listener, Function function,
                      Arguments... arguments) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return function(arguments...);
     }
     recorder& record = *hooks().record;
@@ -130,7 +130,7 @@ SOCKET WSAAPI our_WSAAccept(SOCKET listener, sockaddr* address, LPINT length,
 
 int WSAAPI our_closesocket(SOCKET handle) {
     const unwatched depth;
-    if (!depth.outermost()) {
+    if (!depth.is_watched()) {
         return real.closesocket(handle);
     }
     recorder& record = *hooks().record;
@@ -187,7 +187,7 @@ int WSAAPI our_setsockopt(SOCKET handle, int level, int option, const char* valu
                           int length) {
     const unwatched depth;
     const int result = real.setsockopt(handle, level, option, value, length);
-    if (!depth.outermost() || level != SOL_SOCKET) {
+    if (!depth.is_watched() || level != SOL_SOCKET) {
         return result;
     }
     const kept_error error;
@@ -230,7 +230,7 @@ int WSAAPI our_WSAEnumNetworkEvents(SOCKET handle, WSAEVENT event,
 WSAEVENT WSAAPI our_WSACreateEvent() {
     const unwatched depth;
     const WSAEVENT made = real.WSACreateEvent();
-    if (depth.outermost() && made != WSA_INVALID_EVENT) {
+    if (depth.is_watched() && made != WSA_INVALID_EVENT) {
         const kept_error error;
         hooks().record->made_event(made);
     }
@@ -239,7 +239,7 @@ WSAEVENT WSAAPI our_WSACreateEvent() {
 
 BOOL WSAAPI our_WSACloseEvent(WSAEVENT event) {
     const unwatched depth;
-    if (depth.outermost()) {
+    if (depth.is_watched()) {
         hooks().record->closing_event(event);
     }
     return real.WSACloseEvent(event);
@@ -251,7 +251,7 @@ int WSAAPI our_WSAPoll(LPWSAPOLLFD sockets, ULONG count, INT milliseconds) {
     recorder& record = *hooks().record;
     const std::uint64_t began = record.now();
     const int result = real.WSAPoll(sockets, count, milliseconds);
-    if (depth.outermost() && milliseconds != 0) {
+    if (depth.is_watched() && milliseconds != 0) {
         const kept_error error;
         record.called("WSAPoll", began, result > 0,
                       result == SOCKET_ERROR ? error.value()

@@ -14,7 +14,14 @@ namespace iocp::watch {
 lent_memory lent(const void* address, std::size_t bytes, bool written);
 
 /// The same for an array of them.
-std::vector<lent_memory> lent(const WSABUF* buffers, DWORD count, bool written);
+std::vector<lent_memory> lent(const WSABUF* buffers, DWORD count, bool written) noexcept;
+
+/// Adds to what an operation lends. Where there is no memory for the list the recorder
+/// loses sight, and the program's call goes on.
+void add(std::vector<lent_memory>& list, const lent_memory& one) noexcept;
+
+/// A list of one.
+std::vector<lent_memory> only(const lent_memory& one) noexcept;
 
 /// Stands in for every completion routine.
 void CALLBACK our_routine(DWORD error, DWORD bytes, OVERLAPPED* overlapped, DWORD flags);

@@ -36,7 +36,7 @@ std::span<const HANDLE> reported(const HANDLE* events, DWORD count, BOOL all,
 // Those that only look wait for nothing.
 void before_wait(const HANDLE* events, DWORD count, DWORD milliseconds) {
     const unwatched depth;
-    if (depth.outermost() && milliseconds != 0 && count <= MAXIMUM_WAIT_OBJECTS) {
+    if (depth.is_watched() && milliseconds != 0 && count <= MAXIMUM_WAIT_OBJECTS) {
         hooks().record->waits_for(std::span(events, count));
     }
 }
@@ -45,7 +45,7 @@ void after_wait(const HANDLE* events, DWORD count, BOOL all, DWORD result) {
     const kept_error error;
     const unwatched depth;
     if (const auto told = reported(events, count, all, result);
-        depth.outermost() && !told.empty()) {
+        depth.is_watched() && !told.empty()) {
         hooks().record->signalled(told);
     }
 }
@@ -72,7 +72,7 @@ DWORD WSAAPI our_WSAWaitForMultipleEvents(DWORD count, const WSAEVENT* events, B
         real.WSAWaitForMultipleEvents(count, events, all, milliseconds, alertable);
     {
         const unwatched depth;
-        if (depth.outermost() &&
+        if (depth.is_watched() &&
             milliseconds != 0) { // those that only look are not worth a record each
             const kept_error error;
             const bool failed = result == WSA_WAIT_FAILED;

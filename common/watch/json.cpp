@@ -61,22 +61,31 @@ std::string& json_object::member(std::string_view name) {
     first_ = false;
     append_json_string(to_, name);
     to_ += ':';
+    closable();
     return to_;
+}
+
+json_object& json_object::closable() {
+    constexpr std::size_t room = 16;
+    if (to_.capacity() - to_.size() < room) {
+        to_.reserve(to_.size() + room);
+    }
+    return *this;
 }
 
 json_object& json_object::text(std::string_view name, std::string_view value) {
     append_json_string(member(name), value);
-    return *this;
+    return closable();
 }
 
 json_object& json_object::number(std::string_view name, std::uint64_t value) {
     member(name).append(std::to_string(value));
-    return *this;
+    return closable();
 }
 
 json_object& json_object::boolean(std::string_view name, bool value) {
     member(name).append(value ? "true" : "false");
-    return *this;
+    return closable();
 }
 
 json_object& json_object::address(std::string_view name, std::uintptr_t value) {
@@ -88,7 +97,7 @@ json_object& json_object::microseconds(std::string_view name, std::uint64_t nano
     const auto rest = static_cast<unsigned>(nanoseconds % 1000);
     const auto digit = [](unsigned value) { return static_cast<char>('0' + value % 10); };
     to_.append({'.', digit(rest / 100), digit(rest / 10), digit(rest)});
-    return *this;
+    return closable();
 }
 
 } // namespace iocp::watch

@@ -9,8 +9,11 @@ namespace iocp::watch {
 /// Appends one JSON object to a text. It is closed when the writer is destroyed.
 class json_object {
 public:
-    explicit json_object(std::string& to) : to_(to) { to_ += '{'; }
-    ~json_object() { to_ += '}'; }
+    explicit json_object(std::string& to) : to_(to) {
+        to_ += '{';
+        closable();
+    }
+    ~json_object() { to_ += '}'; } // for which there is room
 
     json_object(const json_object&) = delete;
     json_object& operator=(const json_object&) = delete;
@@ -27,6 +30,9 @@ public:
     std::string& member(std::string_view name);
 
 private:
+    // Sees to it that brackets can be closed without memory being taken.
+    json_object& closable();
+
     std::string& to_;
     bool first_ = true;
 };

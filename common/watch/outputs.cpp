@@ -80,6 +80,7 @@ struct outputs::state {
     std::uint64_t taken = 0; // items, since the start
     std::uint64_t done = 0;  // of those, written
     bool closed = false;     // nothing more is taken
+    bool lost = false;       // sight of the program, which is still to be said
     bool ended = false;      // everything is written, and the files are closed
     bool released = false;   // nobody will ask any more
     std::uint64_t operations = 0;
@@ -105,6 +106,7 @@ struct outputs::state {
     std::size_t next = 0; // in the batch
     std::uint64_t last_moment = 0;
     bool in_symbols = false;
+    bool incomplete = false; // there was no memory to write something
 
     void open();
     void take(const record& what);
@@ -115,7 +117,9 @@ struct outputs::state {
     void write(const record& what);
     void write(const finding& found);
     void write_out();
+    void say_lost();
     void conclude();
+    void conclude_text();
     void wait_for_end();
     void end_alone();
 };
@@ -207,7 +211,8 @@ void outputs::state::write_out() {
     terminal.write(std::exchange(terminal_text, {}));
     lines_file.write(std::exchange(lines_text, {}));
     if (!chrome_text.empty()) {
-        chrome_file.write(std::exchange(chrome_text, {}).append(chrome_trace::end));
+        chrome_file.write(std::exchange(chrome_text, {}));
+        chrome_file.write(chrome_trace::end);
         chrome_file.step_back(sizeof chrome_trace::end - 1);
     }
 }
@@ -215,9 +220,20 @@ void outputs::state::write_out() {
 void outputs::state::write_batch() {
     while (next < batch.size()) {
         const item& one = batch[next++]; // first, so that nothing is written twice
-        std::visit([this](const auto& what) { write(what); }, one);
-        if (terminal_text.size() + lines_text.size() + chrome_text.size() > long_enough) {
-            write_out();
+        const std::size_t before[] = {terminal_text.size(), lines_text.size(),
+                                      chrome_text.size()};
+        try {
+            std::visit([this](const auto& what) { write(what); }, one);
+            if (terminal_text.size() + lines_text.size() + chrome_text.size() >
+                long_enough) {
+                write_out();
+            }
+        } catch (const std::exception&) { // the program needs the memory more
+            incomplete = true;
+            // No half lines.
+            terminal_text.resize(std::min(before[0], terminal_text.size()));
+            lines_text.resize(std::min(before[1], lines_text.size()));
+            chrome_text.resize(std::min(before[2], chrome_text.size()));
         }
         ++steps;
     }
@@ -226,7 +242,29 @@ void outputs::state::write_batch() {
     next = 0;
 }
 
+// Without a word from memory, of which there may be none.
+void outputs::state::say_lost() {
+    terminal.write("watch: there is no memory for what it has to remember: from here on "
+                   "it sees nothing\n");
+}
+
 void outputs::state::conclude() {
+    try {
+        conclude_text();
+    } catch (const std::exception&) {
+        incomplete = true;
+    }
+    if (incomplete) {
+        terminal.write(
+            "watch: there was no memory to write everything: lines are missing\n");
+    }
+    write_out();
+    lines_file.close();
+    chrome_file.close();
+    terminal.restore();
+}
+
+void outputs::state::conclude_text() {
     if (!how.quiet) {
         people.tell_rest(terminal_text);
     }
@@ -244,27 +282,28 @@ void outputs::state::conclude() {
             .append(in_flight == 0 ? "all back" : with_commas(in_flight) + " not back")
             .append("\n");
     }
-    write_out();
-    lines_file.close();
-    chrome_file.close();
-    terminal.restore();
 }
 
 // The writer.
 void outputs::state::run() {
     for (bool more = true; more;) {
         std::uint64_t until = 0;
+        bool say = false;
         {
             exclusive guard{lock};
-            while (queue.empty() && !closed) {
+            while (queue.empty() && !closed && !lost) {
                 guard.wait(arrived);
             }
+            say = std::exchange(lost, false);
             batch.swap(queue);
             until = taken;
-            more = !batch.empty();
+            more = !closed || !batch.empty();
             ::WakeAllConditionVariable(&written); // there is room
         }
         write_batch();
+        if (say) {
+            say_lost();
+        }
         const exclusive guard{lock};
         done = until;
         ::WakeAllConditionVariable(&written);
@@ -310,6 +349,9 @@ void outputs::state::end_alone() {
         write_batch();
         batch.swap(queue);
         write_batch();
+        if (std::exchange(lost, false)) {
+            say_lost();
+        }
         conclude();
     }
     ::ReleaseSRWLockExclusive(&lock);
@@ -354,6 +396,12 @@ void outputs::take(const record& happened) {
 
 void outputs::take(const finding& found) {
     state_->take(found);
+}
+
+void outputs::lost_sight() {
+    const exclusive guard{state_->lock};
+    state_->lost = true;
+    ::WakeConditionVariable(&state_->arrived);
 }
 
 void outputs::wait_for_room(std::chrono::milliseconds limit) {

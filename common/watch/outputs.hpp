@@ -28,6 +28,9 @@ public:
     void take(const record& happened);
     void take(const finding& found);
 
+    /// Says that from here on nothing is seen. No memory may be left.
+    void lost_sight();
+
     /// Waits while very much is still to be written, at the longest for `limit`, so that a
     /// program that is faster than its terminal does not fill the memory. With no lock held
     /// and not in free, at a thread's end or in DllMain.

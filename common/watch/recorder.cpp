@@ -100,7 +100,21 @@ moment recorder::at(const thread_info& thread) const {
     return {now(), thread.number, records_};
 }
 
+// The lists are kept as they are, in part without what has just happened. Nobody draws
+// conclusions from them any more.
+void recorder::lost_sight() noexcept {
+    if (lost_.exchange(true)) {
+        return;
+    }
+    ::AcquireSRWLockExclusive(&lock_);
+    told_.lost_sight();
+    ::ReleaseSRWLockExclusive(&lock_);
+}
+
 void recorder::emit(record what) {
+    if (lost_ && what.kind != record_kind::end) {
+        return;
+    }
     what.number = ++records_;
     what.nanoseconds = now();
     told_.happened(what);
@@ -144,14 +158,16 @@ bool recorder::is_port(HANDLE handle) const {
     return found;
 }
 
-void recorder::start(const std::string& program) {
+void recorder::start(const std::string& program) try {
     const locked guard(*this);
     // No thread: a DLL is brought in by one that is gone when the program begins, and the
     // program's first is to be 1.
     emit({.kind = record_kind::start, .text = program});
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-ticket recorder::enter(const char* call, SOCKET handle) {
+ticket recorder::enter(const char* call, SOCKET handle) try {
     const locked guard(*this);
     const thread_info& thread = who();
     ticket entered{.call = call, .handle = handle, .thread = thread.number, .began = now()};
@@ -162,6 +178,9 @@ ticket recorder::enter(const char* call, SOCKET handle) {
         socket->threads.push_back(one);
     }
     return entered;
+} catch (const std::exception&) {
+    lost_sight();
+    return {};
 }
 
 // The socket may be closed by now, and its handle value another's.
@@ -180,7 +199,7 @@ void recorder::leave_socket(const ticket& entered) {
 }
 
 void recorder::leave(const ticket& entered, bool ok, std::uint32_t bytes,
-                     std::uint32_t error) {
+                     std::uint32_t error) try {
     const locked guard(*this);
     leave_socket(entered);
     emit({.kind = record_kind::call,
@@ -191,9 +210,12 @@ void recorder::leave(const ticket& entered, bool ok, std::uint32_t bytes,
           .result = ok ? outcome::ok : outcome::failed,
           .error = error,
           .bytes = bytes});
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::called(const char* call, std::uint64_t began, bool ok, std::uint32_t error) {
+void recorder::called(const char* call, std::uint64_t began, bool ok,
+                      std::uint32_t error) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     emit({.kind = record_kind::call,
@@ -202,9 +224,11 @@ void recorder::called(const char* call, std::uint64_t began, bool ok, std::uint3
           .call = call,
           .result = ok ? outcome::ok : outcome::failed,
           .error = error});
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::thread_ends() {
+void recorder::thread_ends() try {
     const locked guard(*this, false);
     const auto found = world_.threads.find(::GetCurrentThreadId());
     if (found == world_.threads.end() || ended_) {
@@ -228,14 +252,18 @@ void recorder::thread_ends() {
     }
     emit({.kind = record_kind::thread_end, .thread = found->second.number});
     world_.threads.erase(found);
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::follow_threads(PFLS_CALLBACK_FUNCTION ended) {
+void recorder::follow_threads(PFLS_CALLBACK_FUNCTION ended) try {
     const locked guard(*this);
     thread_end_slot_ = ::FlsAlloc(ended);
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::program_ends(bool count_what_is_left, bool others_live) {
+void recorder::program_ends(bool count_what_is_left, bool others_live) try {
     if (!others_live) {
         // A thread that was ended while it held the lock holds it for ever.
         if (!::TryAcquireSRWLockExclusive(&lock_)) {
@@ -249,11 +277,15 @@ void recorder::program_ends(bool count_what_is_left, bool others_live) {
     }
     ended_ = true;
     const thread_info& thread = who();
-    settle_all();
-    if (count_what_is_left) {
-        told_.ending(world_, at(thread));
+    if (!lost_) {
+        settle_all();
+        if (count_what_is_left) {
+            told_.ending(world_, at(thread));
+        }
     }
     emit({.kind = record_kind::end, .thread = thread.number, .dequeues = dequeues_});
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 } // namespace iocp::watch

@@ -89,6 +89,9 @@ public:
                               const moment& at) = 0;
     /// The program has come to its normal end, and whatever is open now stays open.
     virtual void ending(const world& before, const moment& at) = 0;
+    /// There was no memory for what has to be remembered: from here on what the recorder
+    /// knows of the program is not true any more. Once, with the lock held.
+    virtual void lost_sight() = 0;
     /// The lock is free again.
     /// \param may_wait false inside free, at a thread's end and wherever else the loader's
     /// lock may be held
@@ -124,6 +127,9 @@ struct submission {
 ///
 /// An operation is recorded before the real call and corrected afterwards: its packet may
 /// be dequeued by another thread before the call has returned.
+///
+/// Nothing that fails here is the program's: no function throws. Where memory is missing
+/// the recorder loses sight, says so, and records nothing more.
 class recorder {
 public:
     /// \param hash_sends remember what send buffers held
@@ -207,6 +213,9 @@ public:
     LPWSAOVERLAPPED_COMPLETION_ROUTINE
     entered_routine(OVERLAPPED* overlapped, std::uint32_t bytes, std::uint32_t error);
 
+    /// Before CreateThreadpoolIo.
+    /// \return whether there is memory to remember what it makes
+    bool has_room_for_pool_io();
     /// After CreateThreadpoolIo: for a socket that is known, or for something else, of
     /// which nothing is kept.
     void ties_to_pool(PTP_IO io, SOCKET handle, PTP_WIN32_IO_CALLBACK callback);
@@ -251,6 +260,9 @@ public:
     /// ends, by way of fiber local storage, whose callbacks reach a program, too.
     void follow_threads(PFLS_CALLBACK_FUNCTION ended);
 
+    /// There was no memory for a hook to tell what it has seen.
+    void lost_sight() noexcept;
+
     /// At the program's end.
     /// \param count_what_is_left say what is still open
     /// \param others_live false when other threads may have been ended inside the watch
@@ -285,6 +297,7 @@ private:
     mutable SRWLOCK lock_ = SRWLOCK_INIT;
     ULONG(WINAPI* to_code_)(LONG status); ///< RtlNtStatusToDosError
     world world_;
+    std::vector<decltype(world::pool_ios)::node_type> spare_pool_ios_; ///< to be filled in
     std::uint64_t frequency_ = 0;
     std::uint64_t began_ = 0;
     std::uint64_t records_ = 0;
@@ -298,6 +311,7 @@ private:
     std::uint32_t threads_ = 0;
     std::uint64_t dequeues_ = 0; // calls that have ended
     bool ended_ = false;
+    std::atomic<bool> lost_ = false; ///< sight of the program
     DWORD thread_end_slot_ = FLS_OUT_OF_INDEXES;
     DWORD identity_slot_ = TLS_OUT_OF_INDEXES;
     thread_info after_its_end_; ///< a thread that calls when its end was told

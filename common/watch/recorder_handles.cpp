@@ -8,7 +8,7 @@
 namespace iocp::watch {
 
 void recorder::made_socket(const char* call, SOCKET handle, int family, int type, bool seen,
-                           std::uint64_t began) {
+                           std::uint64_t began) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     socket_info& socket = world_.sockets[handle];
@@ -24,11 +24,13 @@ void recorder::made_socket(const char* call, SOCKET handle, int family, int type
           .socket = socket.number,
           .result = outcome::ok,
           .family = family});
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 // The handle value can be another's as soon as the real call is under way, so the socket
 // leaves the world before it.
-socket_info recorder::closing(const char* call, SOCKET handle, std::uint32_t unread) {
+socket_info recorder::closing(const char* call, SOCKET handle, std::uint32_t unread) try {
     const locked guard(*this);
     const thread_info& thread = who();
     const auto found = world_.sockets.find(handle);
@@ -45,24 +47,31 @@ socket_info recorder::closing(const char* call, SOCKET handle, std::uint32_t unr
           .result = outcome::ok,
           .bytes = unread});
     return socket;
+} catch (const std::exception&) {
+    lost_sight();
+    return {};
 }
 
-void recorder::put_back(const socket_info& socket) {
+void recorder::put_back(const socket_info& socket) try {
     const locked guard(*this);
     if (socket.number != 0) {
         world_.sockets.try_emplace(socket.handle, socket);
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::made_port(HANDLE port) {
+void recorder::made_port(HANDLE port) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     emit({.kind = record_kind::port,
           .thread = thread,
           .port = find_or_add_port(port).number});
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::associated(HANDLE handle, HANDLE port, std::uint64_t key) {
+void recorder::associated(HANDLE handle, HANDLE port, std::uint64_t key) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     // Only sockets are followed; a file or a pipe may be on the port as well.
@@ -77,22 +86,28 @@ void recorder::associated(HANDLE handle, HANDLE port, std::uint64_t key) {
           .socket = socket->number,
           .port = socket->port,
           .key = key});
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::skips_packets(HANDLE handle) {
+void recorder::skips_packets(HANDLE handle) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     if (socket_info* const socket = find(reinterpret_cast<SOCKET>(handle))) {
         socket->skip_mode = true;
         emit({.kind = record_kind::skip_mode, .thread = thread, .socket = socket->number});
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::has_context(SOCKET handle) {
+void recorder::has_context(SOCKET handle) try {
     const locked guard(*this);
     if (socket_info* const socket = find(handle)) {
         socket->needs_context = nullptr;
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 void recorder::accept_ended(SOCKET listener, bool failed) {
@@ -109,7 +124,7 @@ void recorder::accept_ended(SOCKET listener, bool failed) {
     }
 }
 
-void recorder::context_failed(SOCKET listener) {
+void recorder::context_failed(SOCKET listener) try {
     const locked guard(*this);
     if (socket_info* const socket = find(listener);
         socket != nullptr && socket->accepts == 0) {
@@ -118,6 +133,8 @@ void recorder::context_failed(SOCKET listener) {
         socket->record_then = records_;
         world_.deaf.push_back(listener);
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 // A server may wait a moment before it tries again, and another thread may be about to: so
@@ -141,7 +158,7 @@ void recorder::look_for_deaf_ones() {
     });
 }
 
-void recorder::starts_process(const char* call) {
+void recorder::starts_process(const char* call) try {
     const locked guard(*this);
     const socket_info* first = nullptr;
     std::size_t count = 0;
@@ -158,9 +175,11 @@ void recorder::starts_process(const char* call) {
     if (first != nullptr) {
         told_.inheriting(*first, count - 1, call, at(who()));
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::made_event(HANDLE event) {
+void recorder::made_event(HANDLE event) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     world_.events[event] = {.number = ++events_, .made = capture_stack()};
@@ -168,9 +187,11 @@ void recorder::made_event(HANDLE event) {
           .thread = thread,
           .call = "WSACreateEvent",
           .object = events_});
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::closing_event(HANDLE event) {
+void recorder::closing_event(HANDLE event) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     if (const auto found = world_.events.find(event); found != world_.events.end()) {
@@ -180,18 +201,22 @@ void recorder::closing_event(HANDLE event) {
               .object = found->second.number});
         world_.events.erase(found);
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::loses_sight(HANDLE handle, const char* call) {
+void recorder::loses_sight(HANDLE handle, const char* call) try {
     const locked guard(*this);
     const thread_info& thread = who();
     if (socket_info* const socket = find(reinterpret_cast<SOCKET>(handle))) {
         told_.losing_sight(*socket, call, at(thread));
         socket->untracked = true;
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::closing_port(HANDLE port) {
+void recorder::closing_port(HANDLE port) try {
     const locked guard(*this);
     const thread_info& thread = who();
     if (const auto found = world_.ports.find(port); found != world_.ports.end()) {
@@ -201,10 +226,12 @@ void recorder::closing_port(HANDLE port) {
               .port = found->second.number});
         world_.ports.erase(found);
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 void recorder::post(HANDLE port, std::uint32_t bytes, std::uint64_t key,
-                    OVERLAPPED* overlapped) {
+                    OVERLAPPED* overlapped) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     port_info& posted_to = find_or_add_port(port);
@@ -222,27 +249,33 @@ void recorder::post(HANDLE port, std::uint32_t bytes, std::uint64_t key,
           .bytes = bytes,
           .key = key,
           .overlapped = reinterpret_cast<std::uintptr_t>(overlapped)});
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::unpost(HANDLE port, OVERLAPPED* overlapped) {
+void recorder::unpost(HANDLE port, OVERLAPPED* overlapped) try {
     const locked guard(*this);
     if (const auto found = world_.posted.find(overlapped); found != world_.posted.end()) {
         world_.posted.erase(found);
         port_info& posted_to = find_or_add_port(port);
         posted_to.posted -= posted_to.posted > 0 ? 1 : 0;
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::waits(HANDLE port) {
+void recorder::waits(HANDLE port) try {
     const locked guard(*this);
     told_.calling(world_, at(who()));
     look_for_deaf_ones();
     if (const auto found = world_.ports.find(port); found != world_.ports.end()) {
         ++found->second.waiting;
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::wait_ended(HANDLE port, std::uint32_t error, bool worth_a_record) {
+void recorder::wait_ended(HANDLE port, std::uint32_t error, bool worth_a_record) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     ++dequeues_;
@@ -259,6 +292,8 @@ void recorder::wait_ended(HANDLE port, std::uint32_t error, bool worth_a_record)
               .result = outcome::failed,
               .error = error});
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 } // namespace iocp::watch

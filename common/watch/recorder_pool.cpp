@@ -21,33 +21,57 @@ void recorder::tell_pool_call(const char* call, const pool_io& io, std::uint64_t
           .result = outcome::ok});
 }
 
-void recorder::ties_to_pool(PTP_IO io, SOCKET handle, PTP_WIN32_IO_CALLBACK callback) {
+bool recorder::has_room_for_pool_io() try {
     const locked guard(*this);
-    pool_io& fresh = world_.pool_ios[io];
-    fresh = {.callback = callback}; // an earlier one had this address
+    std::unordered_map<PTP_IO, pool_io> fresh;
+    fresh.try_emplace(nullptr);
+    spare_pool_ios_.push_back(fresh.extract(nullptr));
+    world_.pool_ios.reserve(world_.pool_ios.size() + spare_pool_ios_.size());
+    return true;
+} catch (const std::exception&) {
+    lost_sight();
+    return false;
+}
+
+void recorder::ties_to_pool(PTP_IO io, SOCKET handle, PTP_WIN32_IO_CALLBACK callback) try {
+    const locked guard(*this);
+    if (!spare_pool_ios_.empty()) {
+        auto fresh = std::move(spare_pool_ios_.back());
+        spare_pool_ios_.pop_back();
+        fresh.key() = io;
+        world_.pool_ios.insert(std::move(fresh));
+    }
+    pool_io& tied = world_.pool_ios[io];
+    tied = {.callback = callback}; // an earlier one had this address
     if (socket_info* const socket = find(handle)) {
-        fresh.socket = socket->number;
+        tied.socket = socket->number;
         socket->pool = io;
     }
-    tell_pool_call("CreateThreadpoolIo", fresh, now());
+    tell_pool_call("CreateThreadpoolIo", tied, now());
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::ties_something_else(PTP_IO io) {
+void recorder::ties_something_else(PTP_IO io) try {
     const locked guard(*this);
     world_.pool_ios.erase(io);
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::announces(PTP_IO io) {
+void recorder::announces(PTP_IO io) try {
     const locked guard(*this);
     if (pool_io* const pool = find_pool_io(io)) {
         ++pool->announced;
         tell_pool_call("StartThreadpoolIo", *pool, now());
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 // Whoever has submitted cancels; if somebody else does, it is for the first that has not
 // been cancelled.
-void recorder::takes_announcement_back(PTP_IO io) {
+void recorder::takes_announcement_back(PTP_IO io) try {
     const locked guard(*this);
     pool_io* const pool = find_pool_io(io);
     if (pool == nullptr) {
@@ -65,11 +89,13 @@ void recorder::takes_announcement_back(PTP_IO io) {
         submits.erase(whose);
     }
     tell_pool_call("CancelThreadpoolIo", *pool, now());
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 // Another thread may be about to cancel what it has submitted, or to submit what it has
 // announced. This one is not, and neither is a callback that has returned.
-void recorder::waits_for_callbacks(PTP_IO io, bool drops) {
+void recorder::waits_for_callbacks(PTP_IO io, bool drops) try {
     const locked guard(*this);
     const thread_info& thread = who();
     told_.calling(world_, at(thread));
@@ -86,11 +112,13 @@ void recorder::waits_for_callbacks(PTP_IO io, bool drops) {
                              at(thread));
         pool->sure = false; // it is told once
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 // What was dropped will not be told of. Those operations may be in flight all the same, so
 // the system is asked about them.
-void recorder::waited_for_callbacks(PTP_IO io, bool drops, std::uint64_t began) {
+void recorder::waited_for_callbacks(PTP_IO io, bool drops, std::uint64_t began) try {
     const locked guard(*this);
     pool_io* const pool = find_pool_io(io);
     if (pool == nullptr) {
@@ -108,9 +136,11 @@ void recorder::waited_for_callbacks(PTP_IO io, bool drops, std::uint64_t began) 
         pool->sure = false; // another thread may have announced something meanwhile
     }
     tell_pool_call("WaitForThreadpoolIoCallbacks", *pool, began);
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::closes_pool_io(PTP_IO io) {
+void recorder::closes_pool_io(PTP_IO io) try {
     const locked guard(*this);
     pool_io* const pool = find_pool_io(io);
     if (pool == nullptr) {
@@ -123,6 +153,8 @@ void recorder::closes_pool_io(PTP_IO io) {
     }
     pool->sure = false;
     tell_pool_call("CloseThreadpoolIo", *pool, now());
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 // The pool ignores the end of what was not announced, so the system is asked about it.
@@ -147,31 +179,40 @@ void recorder::came_back_from_pool(const operation& one) {
     }
 }
 
+// The program's callback is called, whatever becomes of the record.
 PTP_WIN32_IO_CALLBACK recorder::entered_callback(PTP_IO io, OVERLAPPED* overlapped,
                                                  std::uint32_t bytes, std::uint32_t error) {
-    const locked guard(*this);
-    pool_io* const pool = find_pool_io(io);
-    if (pool == nullptr) {
-        return nullptr;
+    PTP_WIN32_IO_CALLBACK callback = nullptr;
+    try {
+        const locked guard(*this);
+        pool_io* const pool = find_pool_io(io);
+        if (pool == nullptr) {
+            return nullptr;
+        }
+        callback = pool->callback;
+        pool->announced -= pool->announced > 0 ? 1 : 0;
+        if (const operation* const one = world_.with(overlapped)) {
+            come_back(one->number, {.kind = record_kind::routine,
+                                    .told = told_by::pool,
+                                    .result = error == 0 ? outcome::ok : outcome::failed,
+                                    .error = error,
+                                    .bytes = bytes});
+        }
+    } catch (const std::exception&) {
+        lost_sight();
     }
-    pool->announced -= pool->announced > 0 ? 1 : 0;
-    if (const operation* const one = world_.with(overlapped)) {
-        come_back(one->number, {.kind = record_kind::routine,
-                                .told = told_by::pool,
-                                .result = error == 0 ? outcome::ok : outcome::failed,
-                                .error = error,
-                                .bytes = bytes});
-    }
-    return pool->callback;
+    return callback;
 }
 
-void recorder::left_callback(PTP_IO io) {
+void recorder::left_callback(PTP_IO io) try {
     const locked guard(*this);
     if (pool_io* const pool = find_pool_io(io)) {
         for (uncancelled& one : pool->not_to_come) {
             one.callback_over = one.callback_over || one.thread == who().number;
         }
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 } // namespace iocp::watch

@@ -62,7 +62,7 @@ void recorder::come_back(std::uint64_t number, record what) {
 }
 
 void recorder::dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped,
-                        std::uint32_t bytes, std::optional<std::uint32_t> error) {
+                        std::uint32_t bytes, std::optional<std::uint32_t> error) try {
     const locked guard(*this);
     const thread_info& thread = who();
     record what{.kind = record_kind::packet,
@@ -105,9 +105,11 @@ void recorder::dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped,
         told_.strange_packet(what.port, what.overlapped, at(thread));
     }
     emit(std::move(what));
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::asks(SOCKET handle, OVERLAPPED* overlapped, bool wait) {
+void recorder::asks(SOCKET handle, OVERLAPPED* overlapped, bool wait) try {
     const locked guard(*this);
     const thread_info& thread = who();
     told_.calling(world_, at(thread));
@@ -120,10 +122,12 @@ void recorder::asks(SOCKET handle, OVERLAPPED* overlapped, bool wait) {
     if (one->socket_seen && (asked == nullptr ? handle == one->handle : asked->seen)) {
         told_.asking(*one, asked, wait, at(thread));
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 void recorder::answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uint32_t bytes,
-                        std::uint32_t error) {
+                        std::uint32_t error) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     const socket_info* const asked = world_.socket(handle);
@@ -148,17 +152,21 @@ void recorder::answered(SOCKET handle, OVERLAPPED* overlapped, bool ok, std::uin
         return;
     }
     come_back(one->number, std::move(what));
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::waits_for(std::span<const HANDLE> events) {
+void recorder::waits_for(std::span<const HANDLE> events) try {
     if (in_flight_ == 0) { // most waits are for other things
         return;
     }
     const locked guard(*this);
     told_.waiting(world_, events, at(who()));
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::signalled(std::span<const HANDLE> events) {
+void recorder::signalled(std::span<const HANDLE> events) try {
     if (with_event_ == 0) { // most waits are for other things
         return;
     }
@@ -184,6 +192,8 @@ void recorder::signalled(std::span<const HANDLE> events) {
         }
     }
     settle(never_asked);
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 // Whether the program is told of the end by something that the watch sees: the memory is
@@ -248,19 +258,25 @@ void recorder::settle_all() {
     settle(all);
 }
 
+// The program's routine is called, whatever becomes of the record.
 LPWSAOVERLAPPED_COMPLETION_ROUTINE recorder::entered_routine(OVERLAPPED* overlapped,
                                                              std::uint32_t bytes,
                                                              std::uint32_t error) {
-    const locked guard(*this);
-    const operation* const one = world_.with(overlapped);
-    if (one == nullptr) {
-        return nullptr;
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
+    try {
+        const locked guard(*this);
+        const operation* const one = world_.with(overlapped);
+        if (one == nullptr) {
+            return nullptr;
+        }
+        routine = one->routine;
+        come_back(one->number, {.kind = record_kind::routine,
+                                .result = error == 0 ? outcome::ok : outcome::failed,
+                                .error = error,
+                                .bytes = bytes});
+    } catch (const std::exception&) {
+        lost_sight();
     }
-    const LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = one->routine;
-    come_back(one->number, {.kind = record_kind::routine,
-                            .result = error == 0 ? outcome::ok : outcome::failed,
-                            .error = error,
-                            .bytes = bytes});
     return routine;
 }
 

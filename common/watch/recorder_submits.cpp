@@ -30,7 +30,7 @@ told_by how(const submission& next, HANDLE event, const socket_info& socket) {
 
 } // namespace
 
-ticket recorder::submit(submission next) {
+ticket recorder::submit(submission next) try {
     const locked guard(*this);
     const thread_info& thread = who();
     socket_info& socket = find_or_add(next.handle);
@@ -98,10 +98,13 @@ ticket recorder::submit(submission next) {
     ++in_flight_;
     world_.lend(std::move(one));
     return entered;
+} catch (const std::exception&) {
+    lost_sight();
+    return {};
 }
 
 void recorder::returned(const ticket& entered, bool immediate,
-                        std::optional<std::uint32_t> bytes, std::uint32_t error) {
+                        std::optional<std::uint32_t> bytes, std::uint32_t error) try {
     const locked guard(*this);
     leave_socket(entered);
     const bool is_pending = !immediate && error == WSA_IO_PENDING;
@@ -161,9 +164,11 @@ void recorder::returned(const ticket& entered, bool immediate,
         return;
     }
     emit(std::move(what));
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-std::uint32_t recorder::asks_own_to_end(SOCKET handle) {
+std::uint32_t recorder::asks_own_to_end(SOCKET handle) try {
     const locked guard(*this);
     const thread_info& thread = who();
     const socket_info* const socket = find(handle);
@@ -183,10 +188,13 @@ std::uint32_t recorder::asks_own_to_end(SOCKET handle) {
         told_.cancelled_nothing(*socket, *other, at(thread));
     }
     return own;
+} catch (const std::exception&) {
+    lost_sight();
+    return 0;
 }
 
 void recorder::cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped, bool ok,
-                         std::uint32_t error, std::optional<std::uint32_t> own) {
+                         std::uint32_t error, std::optional<std::uint32_t> own) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
     const socket_info* const socket = world_.socket(handle);
@@ -202,16 +210,20 @@ void recorder::cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped
           .result = ok ? outcome::ok : outcome::failed,
           .error = ok ? 0 : error,
           .asked = own});
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::before_vanishing() {
+void recorder::before_vanishing() try {
     if (in_flight_ > 0) {
         const locked guard(*this);
         settle_all();
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::vanished(const char* call) {
+void recorder::vanished(const char* call) try {
     if (in_flight_ == 0) {
         return;
     }
@@ -231,14 +243,16 @@ void recorder::vanished(const char* call) {
             one.pending = false;
         }
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
-void recorder::freeing(const char* call, const void* block, std::size_t bytes) {
+void recorder::freeing(const char* call, const void* block, std::size_t bytes) try {
     const auto begin = reinterpret_cast<std::uintptr_t>(block);
     // Most programs free far more often than they lend: those that have nothing near it
     // only pass by.
     ::AcquireSRWLockShared(&lock_);
-    const bool lent = !world_.touching(begin, begin + bytes).empty();
+    const bool lent = world_.is_lent(begin, begin + bytes);
     ::ReleaseSRWLockShared(&lock_);
     if (!lent) {
         return;
@@ -254,6 +268,8 @@ void recorder::freeing(const char* call, const void* block, std::size_t bytes) {
             freed.pending = false; // what is there now may be another's
         }
     }
+} catch (const std::exception&) {
+    lost_sight();
 }
 
 } // namespace iocp::watch

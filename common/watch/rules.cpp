@@ -94,12 +94,18 @@ void rules::report(finding found) {
     // One report for each place in the program: a loop that is wrong is wrong in every
     // turn.
     const call_stack& place = found.here[0] != nullptr ? found.here : found.submitted;
-    if (known_.size() < findings_at_most && known_.emplace(found.what, place).second) {
+    if (!lost_ && known_.size() < findings_at_most &&
+        known_.emplace(found.what, place).second) {
         if (found.what->sure == certainty::exact) {
             urgent_ = true;
         }
         told_.take(found);
     }
+}
+
+void rules::lost_sight() {
+    lost_ = true;
+    told_.lost_sight();
 }
 
 void rules::say(const check& what, const moment& at, const operation* one,

@@ -24,6 +24,10 @@ public:
     virtual void take(const record& what) = 0;
     virtual void take(const finding& found) = 0;
 
+    /// There will be no more to take but the record of the program's end. With the lock
+    /// held, and no memory may be left.
+    virtual void lost_sight() = 0;
+
     /// Called without the lock.
     /// \param urgent something exact was found, and the program may not live much longer
     /// \param may_wait false where the loader's lock may be held
@@ -68,6 +72,7 @@ public:
     void losing_sight(const socket_info& socket, const char* call,
                       const moment& at) override;
     void ending(const world& before, const moment& at) override;
+    void lost_sight() override;
     void unlocked(bool may_wait) override;
 
 private:
@@ -83,6 +88,7 @@ private:
 
     reader& told_;
     bool hash_sends_;
+    bool lost_ = false;                ///< sight of the program: nothing is said any more
     std::atomic<bool> urgent_ = false; ///< said since the lock was last free
     std::set<std::pair<const check*, call_stack>>
         known_;                           ///< what was said, and of which place

@@ -153,8 +153,8 @@ std::vector<level> symbols::look_up(module& home, std::uintptr_t address) {
     if (!found.empty() && !found.back().function.empty()) {
         return found;
     }
-    // Or the linker's name of a function, where one begins at the address at which the system
-    // knows that one begins.
+    // Or the linker's name of a function, where one begins at the address at which the
+    // system knows that one begins.
     DWORD64 base = 0;
     const RUNTIME_FUNCTION* const function =
         ::RtlLookupFunctionEntry(address, &base, nullptr);

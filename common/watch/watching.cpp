@@ -48,6 +48,11 @@ public:
         }
     }
 
+    void lost_sight() override {
+        unwatched::for_good();
+        out_.lost_sight();
+    }
+
     void settle(bool urgent, bool may_wait) override {
         if (urgent) {
             out_.flush(may_wait ? report_patience : report_patience_where_locked);
@@ -101,21 +106,29 @@ void at_exit_process() {
 void begin_watching(HMODULE own) {
     unwatched::prepare();
     const unwatched depth;
-    all = new layers(settings::from_environment());
-    all->record.start(utf8(base_name(path_of(nullptr))));
-    install_hooks(all->record, own, &before_exit, &at_exit_process);
-    all->pass.ready();
+    try {
+        all = new layers(settings::from_environment());
+        all->record.start(utf8(base_name(path_of(nullptr))));
+        install_hooks(all->record, own, &before_exit, &at_exit_process);
+        all->pass.ready();
+    } catch (const std::exception&) { // no memory: then there is no watch
+        if (all != nullptr) {
+            all->record.lost_sight();
+        }
+    }
 }
 
 void end_of_thread() {
     const unwatched depth;
-    if (depth.outermost() && all != nullptr && !all->ended) {
+    if (depth.is_watched() && all != nullptr && !all->ended) {
         all->record.thread_ends();
     }
 }
 
 void tell_of_threads(PFLS_CALLBACK_FUNCTION ended) {
-    all->record.follow_threads(ended);
+    if (all != nullptr) {
+        all->record.follow_threads(ended);
+    }
 }
 
 bool end_of_program(bool count_what_is_left, bool others_live) {

@@ -38,36 +38,56 @@ bool world::is_open(std::uint32_t port) const {
                        [port](const auto& one) { return one.second.number == port; });
 }
 
-std::vector<const operation*> world::touching(std::uintptr_t begin,
-                                              std::uintptr_t end) const {
-    std::vector<const operation*> found;
+// \param found is called with each operation that has lent some byte, perhaps several
+// times, until it returns false
+template <typename Found>
+void world::each_range(std::uintptr_t begin, std::uintptr_t end, Found found) const {
     // A range that begins before `begin` reaches into it only when it is long enough.
     auto candidate = ranges_.upper_bound(begin > longest_ ? begin - longest_ : 0);
     if (candidate != ranges_.begin()) {
         --candidate;
     }
     for (; candidate != ranges_.end() && candidate->first < end; ++candidate) {
-        if (candidate->second.end > begin) {
-            const operation* const one = &operations.at(candidate->second.operation);
-            if (std::find(found.begin(), found.end(), one) == found.end()) {
-                found.push_back(one);
-            }
+        if (candidate->second.end > begin && !found(candidate->second.operation)) {
+            return;
         }
     }
+}
+
+std::vector<const operation*> world::touching(std::uintptr_t begin,
+                                              std::uintptr_t end) const {
+    std::vector<const operation*> all;
+    each_range(begin, end, [&](std::uint64_t number) {
+        const operation* const one = &operations.at(number);
+        if (std::find(all.begin(), all.end(), one) == all.end()) {
+            all.push_back(one);
+        }
+        return true;
+    });
+    return all;
+}
+
+bool world::is_lent(std::uintptr_t begin, std::uintptr_t end) const noexcept {
+    bool found = false;
+    each_range(begin, end, [&](std::uint64_t) {
+        found = true;
+        return false;
+    });
     return found;
 }
 
 operation& world::lend(operation next) {
-    by_overlapped_[next.overlapped] = next.number;
-    for (const lent_memory& memory : next.memory) {
+    const std::uint64_t number = next.number;
+    // First, so that whatever else fails no name leads to an operation that is not there.
+    operation& lent = operations.emplace(number, std::move(next)).first->second;
+    by_overlapped_[lent.overlapped] = number;
+    for (const lent_memory& memory : lent.memory) {
         if (memory.bytes > 0) {
-            ranges_.emplace(memory.address,
-                            range{memory.address + memory.bytes, next.number});
+            ranges_.emplace(memory.address, range{memory.address + memory.bytes, number});
             longest_ = std::max(longest_, memory.bytes);
         }
     }
-    const std::uint64_t number = next.number;
-    return operations.emplace(number, std::move(next)).first->second;
+    return lent;
 }
 
 operation world::take_back(std::uint64_t number) {

@@ -180,6 +180,9 @@ public:
     /// \return the operations in flight that have lent some byte of [begin, end)
     std::vector<const operation*> touching(std::uintptr_t begin, std::uintptr_t end) const;
 
+    /// \return whether there is one; it takes no memory to find out
+    bool is_lent(std::uintptr_t begin, std::uintptr_t end) const noexcept;
+
     /// \return whether an operation that is about to be submitted, and ends in the thread
     /// pool, was not announced by StartThreadpoolIo
     bool is_unannounced(const operation& next) const;
@@ -196,6 +199,9 @@ private:
         std::uintptr_t end;
         std::uint64_t operation;
     };
+
+    template <typename Found>
+    void each_range(std::uintptr_t begin, std::uintptr_t end, Found found) const;
 
     std::unordered_map<const OVERLAPPED*, std::uint64_t> by_overlapped_;
     std::multimap<std::uintptr_t, range> ranges_; ///< by their first byte

@@ -31,20 +31,14 @@ namespace {
 
 namespace watch = iocp::watch;
 
-// A place in the source, as the program itself knows it.
-struct spot {
-    const char* function;
-    unsigned line;
-};
-
 struct noted {
-    spot where;
+    unsigned line; // as the program itself knows it
     watch::call_stack calls;
 };
 std::vector<noted> all;
 
-int remember(spot where) {
-    all.push_back({where, watch::capture_stack()});
+int remember(unsigned line) {
+    all.push_back({line, watch::capture_stack()});
     watch::call_stack& calls = all.back().calls;
     std::rotate(calls.begin(), calls.begin() + 2, calls.end()); // from the caller on
     std::fill(calls.end() - 2, calls.end(), nullptr);
@@ -52,10 +46,10 @@ int remember(spot where) {
 }
 
 // Called through a pointer that may change, so that the compiler cannot put it into its callers.
-int (*volatile far_remember)(spot) = remember;
+int (*volatile far_remember)(unsigned) = remember;
 
-int note(const char* function, unsigned line) {
-    return far_remember({function, line}) + 1; // and what follows keeps the call from becoming a jump
+int note(unsigned line) {
+    return far_remember(line) + 1; // and what follows keeps the call from becoming a jump
 }
 
 // --- functions that vanish into each other ---------------------------------------------------------------------------
@@ -63,7 +57,7 @@ int note(const char* function, unsigned line) {
 namespace small {
 
 inline int innermost(int value) {
-    return note(__func__, __LINE__) + value;
+    return note(__LINE__) + value;
 }
 
 inline int middle(int value) {
@@ -81,15 +75,15 @@ inline int outermost(int value) {
 
 template <typename Value>
 Value twice(Value value) {
-    value += static_cast<Value>(note(__func__, __LINE__));
+    value += static_cast<Value>(note(__LINE__));
     return value * 2;
 }
 
 class client {
 public:
-    explicit client(std::string name) : name_(std::move(name)) { length_ = note(__func__, __LINE__); }
+    explicit client(std::string name) : name_(std::move(name)) { length_ = note(__LINE__); }
     ~client() {
-        length_ += note(__func__, __LINE__);
+        length_ += note(__LINE__);
         length_sum += length_;
     }
     client(const client&) = delete;
@@ -97,8 +91,8 @@ public:
     client(client&& other) noexcept : name_(std::move(other.name_)), length_(other.length_) {}
     client& operator=(client&&) = delete;
 
-    bool operator<(const client& other) const { return note(__func__, __LINE__) > 0 && name_ < other.name_; }
-    explicit operator bool() const { return note(__func__, __LINE__) > 0 && !name_.empty(); }
+    bool operator<(const client& other) const { return note(__LINE__) > 0 && name_ < other.name_; }
+    explicit operator bool() const { return note(__LINE__) > 0 && !name_.empty(); }
     int receive(int bytes);
 
     static inline int length_sum = 0;
@@ -110,7 +104,7 @@ private:
 
 int client::receive(int bytes) {
     length_ += bytes;
-    return note(__func__, __LINE__) + length_;
+    return note(__LINE__) + length_;
 }
 
 } // namespace small
@@ -118,15 +112,14 @@ int client::receive(int bytes) {
 // --- what goes through the standard library --------------------------------------------------------------------------
 
 int through_function() {
-    const std::function<int(int)> callback = [](int value) { return note(__func__, __LINE__) + value; };
+    const std::function<int(int)> callback = [](int value) { return note(__LINE__) + value; };
     const std::vector<int> values{3, 1, 2};
     return std::accumulate(values.begin(), values.end(), 0, [&](int sum, int value) { return sum + callback(value); });
 }
 
 int through_sort() {
     std::vector<int> values{5, 3, 9};
-    std::sort(values.begin(), values.end(),
-              [](int left, int right) { return note(__func__, __LINE__) > 0 && left < right; });
+    std::sort(values.begin(), values.end(), [](int left, int right) { return note(__LINE__) > 0 && left < right; });
     return values.front();
 }
 
@@ -134,7 +127,7 @@ int through_deleter() {
     int told = 0;
     {
         const std::shared_ptr<int> shared(new int(7), [&told](int* value) {
-            told = note(__func__, __LINE__);
+            told = note(__LINE__);
             delete value;
         });
         const std::shared_ptr<int> second = shared; // NOLINT: that there are two of them is what is wanted
@@ -157,7 +150,7 @@ int through_visit() {
     return std::visit(
         [](const auto& value) {
             if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-                return note(__func__, __LINE__) + static_cast<int>(value.size());
+                return note(__LINE__) + static_cast<int>(value.size());
             } else {
                 return value;
             }
@@ -167,7 +160,7 @@ int through_visit() {
 
 int through_thread() {
     int told = 0;
-    std::thread([&] { told = note(__func__, __LINE__); }).join();
+    std::thread([&] { told = note(__LINE__); }).join();
     return told;
 }
 
@@ -178,12 +171,12 @@ int plain_function(int (*callback)(int)) {
 }
 
 int through_thunk() {
-    return plain_function([](int value) { return note(__func__, __LINE__) + value; });
+    return plain_function([](int value) { return note(__LINE__) + value; });
 }
 
 int nested_lambdas() {
     const auto outer = [](int value) {
-        const auto inner = [](int deeper) { return note(__func__, __LINE__) + deeper; };
+        const auto inner = [](int deeper) { return note(__LINE__) + deeper; };
         return inner(value) + 1;
     };
     return outer(2);
@@ -192,14 +185,14 @@ int nested_lambdas() {
 int local_class() {
     struct local {
         int value = 1;
-        int call() const { return note(__func__, __LINE__) + value; }
+        int call() const { return note(__LINE__) + value; }
     };
     return local{}.call();
 }
 
 int seldom(int value) {
     if (value > 1'000) {
-        const int sum = note(__func__, __LINE__) + value;
+        const int sum = note(__LINE__) + value;
         throw std::runtime_error("too much: " + std::to_string(sum));
     }
     return value;
@@ -209,19 +202,19 @@ int caught() {
     try {
         return seldom(2'000);
     } catch (const std::runtime_error& problem) {
-        return note(__func__, __LINE__) + static_cast<int>(std::string_view(problem.what()).size());
+        return note(__LINE__) + static_cast<int>(std::string_view(problem.what()).size());
     }
 }
 
 int counting_down(int left, int step) {
     if (left <= 0) {
-        return note(__func__, __LINE__);
+        return note(__LINE__);
     }
     return counting_down(left - step, step) + left;
 }
 
 int others() {
-    return chain::link<6>(far_remember, spot{__func__, __LINE__}) + 1;
+    return chain::link<6>(far_remember, unsigned{__LINE__}) + 1;
 }
 
 // --- what is said of them --------------------------------------------------------------------------------------------
@@ -242,7 +235,7 @@ void print_levels(watch::dwarf& tables, std::uint64_t address) {
 void print_stacks(watch::dwarf& tables, const watch::debug_file& file) {
     watch::symbols names;
     for (const noted& one : all) {
-        std::printf("stack %s|%u\n", one.where.function, one.where.line);
+        std::printf("stack %u\n", one.line);
         for (const watch::frame& frame : names.frames(one.calls)) {
             std::printf("frame %s|%s|%u\n", frame.function.c_str(), frame.file.c_str(), frame.line);
         }
@@ -281,7 +274,7 @@ void sweep(watch::dwarf& tables, const watch::debug_file& file) {
 
 } // namespace
 
-int main(int count, char** arguments) {
+int main(int count, char** arguments) try {
     int sum = small::outermost(2) + small::twice(4) + static_cast<int>(small::twice(4LL));
     sum += through_function() + through_sort() + through_deleter() + through_containers() + through_visit();
     sum += through_thread() + through_thunk() + nested_lambdas() + local_class() + caught();
@@ -295,4 +288,7 @@ int main(int count, char** arguments) {
         print_stacks(tables, file);
     }
     return sum + small::client::length_sum > 0 ? 0 : 1;
+} catch (const std::exception& problem) {
+    std::fprintf(stderr, "%s\n", problem.what());
+    return 1;
 }

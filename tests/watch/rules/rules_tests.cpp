@@ -20,10 +20,12 @@ class noted final : public watch::reader {
 public:
     void take(const watch::record& what) override { threads += what.kind == watch::record_kind::thread ? 1 : 0; }
     void take(const watch::finding& found) override { ids.emplace_back(found.what->id); }
+    void lost_sight() override { ++lost; }
     void settle(bool, bool) override {}
 
     std::vector<std::string> ids;
     int threads = 0;
+    int lost = 0;
 };
 
 // A socket on a port, and a thread that is inside WSARecv on it: it has submitted, and has not returned.
@@ -280,5 +282,15 @@ TEST_CASE("a socket that gets the number of one that was tied to the thread pool
     here.record.made_port(reinterpret_cast<HANDLE>(std::uintptr_t{600}));
     here.record.associated(reinterpret_cast<HANDLE>(here.socket), reinterpret_cast<HANDLE>(std::uintptr_t{600}), 1);
     here.pend(here.submit());
+    CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("whoever has lost sight says so once and finds nothing any more") {
+    scene here;
+    here.record.lost_sight();
+    here.record.lost_sight();
+    CHECK(here.said.lost == 1);
+    here.record.submit({.call = "WSARecv", .handle = here.socket, .overlapped = &here.overlapped});
+    here.record.program_ends(true, true);
     CHECK(here.said.ids.empty());
 }
