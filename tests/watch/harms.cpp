@@ -97,6 +97,27 @@ TEST_CASE("connectex-unbound is connected when it is bound first") {
     check_well("connectex_unbound", "The socket is connected.");
 }
 
+TEST_CASE("frame-destroyed frees a frame that a receive still has") {
+    for (const way how : {way::linked, way::launched}) {
+        const outcome seen = watch_tests::run(how, "frame_destroyed", "wrong");
+        CAPTURE(how == way::linked);
+        CAPTURE(seen.error);
+        REQUIRE(seen.findings.size() == 1);
+        CHECK(seen.findings.front().id == "freed-while-lent");
+    }
+}
+
+TEST_CASE("frame-destroyed frees nothing that is lent when the function has run to its end") {
+    check_both_ways("frame_destroyed", "right", 0, "");
+}
+
+TEST_CASE("frame-destroyed ends the program when the operation looks whether it is lent") {
+    const outcome seen = watch_tests::run(way::linked, "frame_destroyed", "guarded");
+    CHECK(seen.error.find("WSARecv is in flight, and its frame is destroyed") != std::string::npos);
+    CHECK(seen.output == "");
+    CHECK(seen.status == 3);
+}
+
 TEST_CASE("routine-not-entered keeps its memory lent as long as no wait is alertable") {
     check_harm("routine_not_entered", "its memory is still lent.");
 }
