@@ -61,8 +61,11 @@ void work(const iocp::unique_handle& port) noexcept {
             }
             return;
         }
+        // [resume]
+        // back: the operation, if this thread is the last that has to do with it
         static_cast<operation*>(packet.overlapped)->dequeued(packet.ended);
         operation::submit_waiting();
+        // [/resume]
     }
 }
 // [/work]

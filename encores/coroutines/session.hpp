@@ -24,9 +24,11 @@ struct session {
         promise_type(const promise_type&) = delete;
         promise_type& operator=(const promise_type&) = delete;
 
-        session get_return_object() noexcept { return {}; }
+        // [frame]
+        session get_return_object() noexcept { return {}; } // no handle in it
         std::suspend_never initial_suspend() noexcept { return {}; }
-        std::suspend_never final_suspend() noexcept { return {}; }
+        std::suspend_never final_suspend() noexcept { return {}; } // the frame goes
+        // [/frame]
         void return_void() noexcept {}
 
         // This client is lost; the others are not. Nothing leaves the coroutine, so nothing

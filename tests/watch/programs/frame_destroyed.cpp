@@ -33,10 +33,27 @@ void close(SOCKET& socket) {
     check(::closesocket(std::exchange(socket, INVALID_SOCKET)) == 0, "closesocket");
 }
 
+struct in_own_heap {
+    static void* operator new(std::size_t size) {
+        static const frames all;
+        void* const block = ::HeapAlloc(all.heap, 0, size + sizeof(HANDLE) * 2);
+        if (block == nullptr) {
+            throw std::bad_alloc{};
+        }
+        *static_cast<HANDLE*>(block) = all.heap;
+        return static_cast<HANDLE*>(block) + 2;
+    }
+
+    static void operator delete(void* frame) {
+        HANDLE* const block = static_cast<HANDLE*>(frame) - 2;
+        ::HeapFree(*block, 0, block);
+    }
+};
+
 // [conversation]
 // What a coroutine returns: the owner of its frame.
 struct conversation {
-    struct promise_type {
+    struct promise_type : in_own_heap {
         conversation get_return_object() {
             return conversation{std::coroutine_handle<promise_type>::from_promise(*this)};
         }
@@ -44,20 +61,6 @@ struct conversation {
         std::suspend_always final_suspend() noexcept { return {}; }
         void return_void() {}
         void unhandled_exception() { std::terminate(); }
-
-        static void* operator new(std::size_t size) {
-            static const frames all;
-            void* const block = ::HeapAlloc(all.heap, 0, size + sizeof(HANDLE) * 2);
-            if (block == nullptr) {
-                throw std::bad_alloc{};
-            }
-            *static_cast<HANDLE*>(block) = all.heap;
-            return static_cast<HANDLE*>(block) + 2;
-        }
-        static void operator delete(void* frame) {
-            HANDLE* const block = static_cast<HANDLE*>(frame) - 2;
-            ::HeapFree(*block, 0, block);
-        }
     };
 
     explicit conversation(std::coroutine_handle<> made) : frame{made} {}
