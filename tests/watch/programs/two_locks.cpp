@@ -6,8 +6,8 @@
 #include "pair.hpp"
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
-#include <latch>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -18,6 +18,23 @@ using namespace programs;
 namespace {
 
 constexpr std::chrono::seconds for_ever{2}; // for this program
+
+// Both are there, or nobody goes on. Not a std::latch: that of GCC 12 for Windows now and then forgets to wake one of
+// them.
+class meeting {
+public:
+    void arrive_and_wait() {
+        std::unique_lock guard{lock_};
+        --missing_;
+        all_there_.notify_all();
+        all_there_.wait(guard, [this] { return missing_ == 0; });
+    }
+
+private:
+    std::mutex lock_;
+    std::condition_variable all_there_;
+    int missing_ = 2;
+};
 
 // [client]
 struct client {
@@ -41,7 +58,7 @@ void send(client& to, std::string line) {
     check_submitted(::WSASend(to.sockets.ours, &buffer, 1, nullptr, 0, &to.sending, nullptr), "WSASend");
 }
 
-std::latch both{2}; // the moment at which both have a line
+meeting both; // the moment at which both have a line
 // [/client]
 
 // [wrong]
