@@ -14,6 +14,7 @@ struct named {
 // By number: some names are missing from older headers. Where a code has two names it is
 // the one of docs/errors.csv.
 constexpr named names[] = {
+    {2, "ERROR_FILE_NOT_FOUND"},
     {5, "ERROR_ACCESS_DENIED"},
     {6, "ERROR_INVALID_HANDLE"},
     {8, "ERROR_NOT_ENOUGH_MEMORY"},
@@ -26,10 +27,13 @@ constexpr named names[] = {
     {109, "ERROR_BROKEN_PIPE"},
     {121, "ERROR_SEM_TIMEOUT"},
     {122, "ERROR_INSUFFICIENT_BUFFER"},
+    {123, "ERROR_INVALID_NAME"},
     {192, "WAIT_IO_COMPLETION"},
+    {232, "ERROR_NO_DATA"},
     {234, "ERROR_MORE_DATA"},
     {258, "WAIT_TIMEOUT"},
     {487, "ERROR_INVALID_ADDRESS"},
+    {535, "ERROR_PIPE_CONNECTED"},
     {676, "ERROR_HANDLES_CLOSED"},
     {735, "ERROR_ABANDONED_WAIT_0"},
     {995, "ERROR_OPERATION_ABORTED"},

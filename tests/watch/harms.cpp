@@ -204,3 +204,19 @@ TEST_CASE("receives-run-out hears nobody any more when failed receives are not s
 TEST_CASE("receives-run-out hears the next datagram when they are") {
     check_well("receives_run_out", "The third one was received.");
 }
+
+TEST_CASE("offset-forgotten reads the beginning twice") {
+    check_harm("offset_forgotten", "What was read is \"one one \".");
+}
+
+TEST_CASE("offset-forgotten reads all of it when each read says where") {
+    check_well("offset_forgotten", "and so it was read.");
+}
+
+TEST_CASE("pipe-connected-missed waits for a packet that does not come") {
+    check_harm("pipe_connected_missed", "a packet that does not come.");
+}
+
+TEST_CASE("pipe-connected-missed serves a client that was faster when 535 is taken for a connection") {
+    check_well("pipe_connected_missed", "and is served.");
+}
