@@ -44,6 +44,7 @@ void install_hooks(recorder& record, HMODULE own, void (*near_the_end)(),
     replace_result_functions(*state.table);
     replace_wait_functions(*state.table);
     replace_port_functions(*state.table);
+    replace_file_functions(*state.table);
     replace_pool_functions(*state.table);
     replace_memory_functions(*state.table);
     replace_loader_functions(*state.table);

@@ -40,6 +40,8 @@ void replace_result_functions(import_table& table);
 void replace_wait_functions(import_table& table);
 /// Completion ports, and the handles that are closed.
 void replace_port_functions(import_table& table);
+/// Files and named pipes.
+void replace_file_functions(import_table& table);
 /// The system's thread pool.
 void replace_pool_functions(import_table& table);
 /// Memory that is freed.

@@ -170,7 +170,8 @@ int WSAAPI our_WSASendTo(SOCKET handle, WSABUF* buffers, DWORD count, DWORD* byt
     return immediate ? 0 : SOCKET_ERROR;
 }
 
-// A socket is a handle, too, and may be read and written like a file.
+// A socket is a handle, too, and may be read and written like a file. Files and pipes are
+// known when they were opened for overlapped operations.
 BOOL WINAPI our_ReadFile(HANDLE handle, void* buffer, DWORD length, DWORD* bytes,
                          OVERLAPPED* overlapped) {
     const unwatched depth;

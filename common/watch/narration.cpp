@@ -231,7 +231,9 @@ void narration::tell(std::string& to, const record& what) {
             print(to, one);
             break;
         case record_kind::socket:
-            one.outcome = "new socket";
+            one.outcome = what.family == file_handle   ? "new file"
+                          : what.family == pipe_handle ? "new pipe"
+                                                       : "new socket";
             join(one.outcome, family_words(what.family));
             print(to, one);
             break;

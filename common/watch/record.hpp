@@ -34,6 +34,11 @@ enum class record_kind {
     end           ///< the program has come to its end
 };
 
+/// What stands for a family of addresses, and for a type of socket, where a handle is none:
+/// files and named pipes are followed as sockets are.
+inline constexpr int file_handle = -1;
+inline constexpr int pipe_handle = -2;
+
 /// How a call ended.
 enum class outcome { none, ok, immediate, pending, failed, incomplete };
 
@@ -78,7 +83,7 @@ struct record {
     std::uint64_t dequeues = 0;        ///< end: calls that have asked ports for packets
     bool posted = false;               ///< packet: the program posted it itself
     bool back = false;                 ///< the operation's memory is the program's again
-    int family = 0;                    ///< socket: AF_INET, AF_INET6 or another
+    int family = 0;                    ///< socket: AF_INET, AF_INET6, file_handle …
     std::vector<lent_memory> memory{}; ///< submit: what is lent; with `back`: what is back
     std::string text{};                ///< start: the program's path
 };

@@ -159,8 +159,9 @@ public:
     void returned(const ticket& entered, bool immediate, std::optional<std::uint32_t> bytes,
                   std::uint32_t error);
 
-    /// After a socket was made.
-    /// \param type SOCK_STREAM, SOCK_DGRAM …
+    /// After a socket was made, or a file or a pipe opened for overlapped operations.
+    /// \param family AF_INET …, file_handle
+    /// \param type SOCK_STREAM, SOCK_DGRAM …, file_handle
     /// \param seen false for another handle of a socket that there was before
     void made_socket(const char* call, SOCKET handle, int family, int type, bool seen,
                      std::uint64_t began);

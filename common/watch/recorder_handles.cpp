@@ -74,7 +74,7 @@ void recorder::made_port(HANDLE port) try {
 void recorder::associated(HANDLE handle, HANDLE port, std::uint64_t key) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
-    // Only sockets are followed; a file or a pipe may be on the port as well.
+    // Something else may be on the port as well, a job for example.
     socket_info* const socket = find(reinterpret_cast<SOCKET>(handle));
     if (socket == nullptr) {
         return;
@@ -164,7 +164,8 @@ void recorder::starts_process(const char* call) try {
     std::size_t count = 0;
     for (const auto& [handle, socket] : world_.sockets) {
         DWORD flags = 0;
-        if (::GetHandleInformation(reinterpret_cast<HANDLE>(handle), &flags) &&
+        if (socket.is_socket() &&
+            ::GetHandleInformation(reinterpret_cast<HANDLE>(handle), &flags) &&
             (flags & HANDLE_FLAG_INHERIT) != 0) {
             ++count;
             if (first == nullptr || socket.number < first->number) {

@@ -244,7 +244,7 @@ void rules::calling(const world& before, const moment& at) {
 
 void rules::closing(const world& before, const socket_info& socket, const moment& at) {
     for (const inside& other : socket.threads) {
-        if (other.thread != at.thread) {
+        if (socket.is_socket() && other.thread != at.thread) {
             say(checks::close_during_call, at, nullptr, socket.number,
                 name_of_socket(socket.number) + " is closed by t" +
                     std::to_string(at.thread) + " while t" + std::to_string(other.thread) +
@@ -470,8 +470,10 @@ void rules::losing_sight(const socket_info& socket, const char* call, const mome
 
 void rules::ending(const world& before, const moment& at) {
     for (const auto& [handle, socket] : before.sockets) {
-        say_left(checks::socket_left, at, socket.number, socket.made,
-                 name_of_socket(socket.number) + " is open at the end of the program");
+        if (socket.is_socket()) {
+            say_left(checks::socket_left, at, socket.number, socket.made,
+                     name_of_socket(socket.number) + " is open at the end of the program");
+        }
     }
     for (const auto& [handle, event] : before.events) {
         say_left(checks::event_left, at, 0, event.made,

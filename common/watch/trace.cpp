@@ -49,7 +49,11 @@ const char* mode_name(told_by told) {
 }
 
 const char* family_name(int family) {
-    return family == AF_INET ? "inet" : family == AF_INET6 ? "inet6" : "other";
+    return family == AF_INET       ? "inet"
+           : family == AF_INET6    ? "inet6"
+           : family == file_handle ? "file"
+           : family == pipe_handle ? "pipe"
+                                   : "other";
 }
 
 void add_error(json_object& line, std::uint32_t code) {

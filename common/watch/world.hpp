@@ -22,13 +22,13 @@ struct inside {
     std::uint64_t operation = 0; ///< the one that it submits; 0 for a call without
 };
 
-/// An open socket.
+/// An open socket, or a file or a pipe that was opened for overlapped operations.
 struct socket_info {
     std::uint32_t number = 0;
     SOCKET handle = INVALID_SOCKET;
     std::uint32_t port = 0; ///< the completion port it was given to
     std::uint64_t key = 0;
-    int type = 0; ///< SOCK_STREAM, SOCK_DGRAM …; 0: not known
+    int type = 0; ///< SOCK_STREAM, SOCK_DGRAM …, file_handle; 0: not known
     bool skip_mode = false;
     bool seen = false; ///< from its birth, and no other process has it: nothing is known
                        ///< otherwise of its port and its modes
@@ -42,6 +42,8 @@ struct socket_info {
     PTP_IO pool = nullptr;               ///< what ties it to the system's thread pool
     std::vector<inside> threads{};
     call_stack made{};
+
+    bool is_socket() const { return type >= 0; }
 };
 
 /// A function's frame on a stack: the place of its return address, and that address. While

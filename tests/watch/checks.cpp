@@ -238,6 +238,22 @@ TEST_CASE("freed-while-lent lets memory pass that is freed after a submit that f
     check_silent("freed-while-lent", "right failure");
 }
 
+TEST_CASE("freed-while-lent names a buffer of a file that is freed before its packet") {
+    check_named("freed-while-lent", "wrong file");
+}
+
+TEST_CASE("freed-while-lent names the connection of a pipe that is freed while a read is in flight") {
+    check_named("freed-while-lent", "wrong pipe");
+}
+
+TEST_CASE("freed-while-lent lets a buffer of a file be freed after its packet") {
+    check_silent("freed-while-lent", "right file");
+}
+
+TEST_CASE("freed-while-lent lets the connection of a pipe be freed after its packet") {
+    check_silent("freed-while-lent", "right pipe");
+}
+
 TEST_CASE("stack-of-ended-thread names a buffer on the stack of a thread that has ended") {
     check_named("stack-of-ended-thread", "wrong");
 }

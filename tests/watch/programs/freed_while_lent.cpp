@@ -10,7 +10,9 @@
 #include "common/skip_mode.hpp"
 
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include <malloc.h>
@@ -429,6 +431,96 @@ void right_failure() {
 }
 // [/right_failure]
 
+iocp::unique_handle opened(HANDLE handle, const iocp::unique_handle& port, const char* call) {
+    check(handle != INVALID_HANDLE_VALUE, call);
+    iocp::associate(reinterpret_cast<SOCKET>(handle), port);
+    return iocp::unique_handle{handle};
+}
+
+// A file on a port, with five bytes in it.
+iocp::unique_handle file_on(const iocp::unique_handle& port) {
+    const std::filesystem::path path =
+        std::filesystem::temp_directory_path() / (L"iocp_freed_while_lent_" + std::to_wstring(::GetCurrentProcessId()));
+    iocp::unique_handle file =
+        opened(::CreateFileW(path.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, CREATE_ALWAYS,
+                             FILE_FLAG_OVERLAPPED | FILE_FLAG_DELETE_ON_CLOSE, nullptr),
+               port, "CreateFileW");
+    OVERLAPPED write{};
+    check(::WriteFile(file.get(), "hello", 5, nullptr, &write) || ::GetLastError() == ERROR_IO_PENDING, "WriteFile");
+    dequeue(port);
+    return file;
+}
+
+// An instance of a pipe on a port, and its client.
+struct pipe_pair {
+    explicit pipe_pair(const iocp::unique_handle& port) {
+        const std::wstring path = L"\\\\.\\pipe\\iocp_freed_while_lent_" + std::to_wstring(::GetCurrentProcessId());
+        ours = opened(::CreateNamedPipeW(path.c_str(), PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, PIPE_TYPE_BYTE, 1,
+                                         4096, 4096, 0, nullptr),
+                      port, "CreateNamedPipeW");
+        OVERLAPPED connect{};
+        check(!::ConnectNamedPipe(ours.get(), &connect) && ::GetLastError() == ERROR_IO_PENDING, "ConnectNamedPipe");
+        theirs.reset(::CreateFileW(path.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING, 0, nullptr));
+        check(theirs.get() != INVALID_HANDLE_VALUE, "CreateFileW");
+        dequeue(port);
+    }
+
+    iocp::unique_handle ours;
+    iocp::unique_handle theirs;
+};
+
+void read(HANDLE from, connection& c) {
+    check(::ReadFile(from, c.room, sizeof c.room, nullptr, &c.overlapped) || ::GetLastError() == ERROR_IO_PENDING,
+          "ReadFile");
+}
+
+// [wrong_file]
+void wrong_file() {
+    const iocp::unique_handle port = iocp::make_port(0);
+    const iocp::unique_handle file = file_on(port);
+    auto* const c = new connection{};
+    // submitted
+    read(file.get(), *c);
+    // here: however quick the disk is, the packet is still to come
+    delete c;
+    dequeue(port);
+}
+// [/wrong_file]
+
+// [wrong_pipe]
+void wrong_pipe() {
+    const iocp::unique_handle port = iocp::make_port(0);
+    pipe_pair pipe{port};
+    const own_heap heap;
+    connection* const c = heap.make();
+    // submitted
+    read(pipe.ours.get(), *c);
+    // here: the client has said nothing yet
+    check(::HeapFree(heap.handle, 0, c), "HeapFree");
+    pipe.theirs.reset();
+    dequeue(port);
+}
+// [/wrong_pipe]
+
+void right_file() {
+    const iocp::unique_handle port = iocp::make_port(0);
+    const iocp::unique_handle file = file_on(port);
+    auto c = std::make_unique<connection>();
+    read(file.get(), *c);
+    dequeue(port);
+    c.reset();
+}
+
+void right_pipe() {
+    const iocp::unique_handle port = iocp::make_port(0);
+    pipe_pair pipe{port};
+    auto c = std::make_unique<connection>();
+    read(pipe.ours.get(), *c);
+    pipe.theirs.reset(); // which ends the read
+    dequeue(port);
+    c.reset();
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -456,5 +548,9 @@ int main(int argc, char** argv) {
                 {"right result", right_result},
                 {"right routine", right_routine},
                 {"right skip", right_skip},
-                {"right failure", right_failure}});
+                {"right failure", right_failure},
+                {"wrong file", wrong_file},
+                {"wrong pipe", wrong_pipe},
+                {"right file", right_file},
+                {"right pipe", right_pipe}});
 }
