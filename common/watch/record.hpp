@@ -34,9 +34,10 @@ enum class record_kind {
     end           ///< the program has come to its end
 };
 
-/// What stands for a family of addresses, and for a type of socket, where a handle is none:
-/// files and named pipes are followed as sockets are.
+/// Stands for a family of addresses, and for a type of socket, where a handle is that of a
+/// file: files and named pipes are followed as sockets are.
 inline constexpr int file_handle = -1;
+/// The same for a named pipe.
 inline constexpr int pipe_handle = -2;
 
 /// How a call ended.
