@@ -10,6 +10,7 @@
 
 #include <windows.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -44,9 +45,12 @@ void send_input(SOCKET server) noexcept {
             // ReadFile and not std::fread: that would hold a lock on stdin, which the end
             // of the program waits for.
             if (!::ReadFile(input, buffer, sizeof buffer, &count, nullptr)) {
-                if (::GetLastError() !=
-                    ERROR_BROKEN_PIPE) { // a pipe whose writer has left: the end
-                    iocp::fail(::GetLastError(), "ReadFile", "standard input");
+                const DWORD code = ::GetLastError();
+                if (code == ERROR_OPERATION_ABORTED) { // end_input: there is nobody to tell
+                    return;
+                }
+                if (code != ERROR_BROKEN_PIPE) { // a pipe whose writer has left: the end
+                    iocp::fail(code, "ReadFile", "standard input");
                 }
                 count = 0;
             }
@@ -62,6 +66,27 @@ void send_input(SOCKET server) noexcept {
         iocp::report(::WSAGetLastError(), "shutdown");
     }
 }
+
+// [end_input]
+std::atomic<DWORD> input_thread = 0; // its number, once it has begun
+std::atomic<bool> input_over = false;
+
+// The server has gone, and the thread that waits for a key has nothing left to do. Its read
+// is asked to end. It may not be inside it at this moment, so it is asked again; and there
+// are reads that cannot be ended so.
+// \return whether the thread is done with the connection
+bool end_input() noexcept {
+    const iocp::unique_handle thread{::OpenThread(THREAD_TERMINATE, FALSE, input_thread)};
+    for (int tries = 0; thread && !input_over && tries < 10; ++tries) {
+        if (!::CancelSynchronousIo(thread.get()) && ::GetLastError() != ERROR_NOT_FOUND) {
+            iocp::report(::GetLastError(), "CancelSynchronousIo");
+            return input_over;
+        }
+        ::Sleep(5);
+    }
+    return input_over;
+}
+// [/end_input]
 
 // Until the server has nothing more to say, or nobody reads what is shown.
 void show_answers(SOCKET server) {
@@ -137,17 +162,24 @@ void talk_to(const iocp::address& where) {
     }
     std::fprintf(stderr, "connected to %s\n", where.text().c_str());
 
-    // One thread for each direction: neither waits for the other. Nobody can wake the one
-    // that waits for a key, so it is not joined, and the socket that it may be sending on
+    // One thread for each direction: neither waits for the other. The one that waits for a
+    // key may go on waiting, so it is not joined, and the socket that it may be sending on
     // belongs to it from here on.
     const SOCKET connection = server.release();
     try {
-        std::thread{send_input, connection}.detach();
+        std::thread{[connection] {
+            input_thread = ::GetCurrentThreadId();
+            send_input(connection);
+            input_over = true;
+        }}.detach();
     } catch (const std::exception& problem) {
         throw std::runtime_error{"std::thread: " + std::string{problem.what()}};
     }
     show_answers(connection);
     std::fprintf(stderr, "the server has closed the connection\n");
+    if (end_input()) {
+        server.reset(connection); // and this function closes it
+    }
 }
 
 } // namespace
