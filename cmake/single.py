@@ -46,12 +46,13 @@ HEAD = """\
 // SPDX-License-Identifier: MIT-0
 """
 GNU = " -std=c++20 -O2 -Wall -Wextra -static {source} -o {program} {gnu_libraries}"
+MICROSOFT = " /std:c++20 /EHsc /O2 /W4 {source} {outputs}{libraries}"
 COMMANDS = {
     "mingw": "g++" + GNU,
     # Debian's name of the compiler that has std::thread in any of its versions.
     "cross-mingw": "x86_64-w64-mingw32-g++-posix" + GNU,
-    "msvc": "cl /nologo /std:c++20 /permissive- /utf-8 /EHsc /O2 /W4 {source} /Fe:{program} /Fo:{object} {libraries}",
-    "clang-cl": "clang-cl /std:c++20 /EHsc /O2 /W4 {source} /Fe:{program} /Fo:{object} {libraries}",
+    "msvc": "cl" + MICROSOFT,
+    "clang-cl": "clang-cl" + MICROSOFT,
 }
 
 
@@ -120,8 +121,9 @@ class Sources:
     def command(self, compiler, source, program):
         """The one command that builds the file."""
         libraries = [library for header, library in LIBRARIES.items() if header in self.system]
+        elsewhere = f"/Fe:{program} /Fo:{program.removesuffix('.exe')}.obj " if "/" in program else ""
         words = COMMANDS[compiler].format(
-            source=source, program=program, object=program.removesuffix(".exe") + ".obj",
+            source=source, program=program, outputs=elsewhere,
             gnu_libraries=" ".join(f"-l{library}" for library in libraries),
             libraries=" ".join(f"{library}.lib" for library in libraries))
         return words.rstrip()

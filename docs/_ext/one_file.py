@@ -33,9 +33,10 @@ class Single(SphinxDirective):
         for path in (*made.files, "cmake/single.py", "chapters/ladder.csv", "encores/encores.csv"):
             self.env.note_dependency(str(sources.ROOT / path))
         count = f"{len(made.text.splitlines()):,} lines"
-        said = nodes.paragraph("", f"What ./tutorial single {folder.split('/')[1][:2]} writes: {count}, from {len(made.files)} files. "
-                               "The licence is MIT-0: take what you need; no notice has to come with it. "
-                               "One command builds it, with mingw-w64, Visual C++ or clang-cl:")
+        said = nodes.paragraph("", "", nodes.Text("What "), nodes.literal("", f"./tutorial single {self.arguments[0]}"),
+                               nodes.Text(f" writes: {count}, from {len(made.files)} files. The licence is MIT-0: take what you "
+                                          "need; no notice has to come with it. One command builds it, with mingw-w64, Visual C++ "
+                                          "or clang-cl:"))
         commands = "\n".join(made.command(compiler, f"{name}.cpp", f"{name}.exe") for compiler in ("mingw", "msvc", "clang-cl"))
         return [said, nodes.literal_block(commands, commands, language="text"),
                 nodes.literal_block(made.text, made.text, language="cpp")]
