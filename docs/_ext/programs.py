@@ -18,7 +18,7 @@ import one_file
 import regions
 import sources
 
-WITHOUT_NOTICE = ("chapters/", "encores/", "common/")  # folders with a LICENSE of their own, MIT-0
+WITHOUT_NOTICE = ("chapters/", "encores/", "common/", "tests/policies/")  # folders with a LICENSE of their own, MIT-0
 INDEX = """\
 The programs, whole
 ===================
