@@ -82,8 +82,27 @@ class Checks(SphinxDirective):
         return result
 
 
+class HasWords(SphinxDirective):
+    """.. has-words:: what a server of a reader's own may declare with --has: tests/has.csv"""
+
+    def run(self):
+        path = sources.ROOT / "tests/has.csv"
+        self.env.note_dependency(str(path))
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+        table = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (25, 75)), cols=2)
+        for number, (word, _, what) in enumerate(line.partition(",") for line in lines):
+            word = [nodes.Text(word) if number == 0 else nodes.literal("", word)]
+            parts = [nodes.literal("", part) if odd % 2 else nodes.Text(part) for odd, part in enumerate(what.split("`"))]
+            row = nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in (word, parts)))
+            table += nodes.thead("", row) if number == 0 else nodes.tbody("", row) if number == 1 else []
+            if number > 1:
+                table[-1] += row
+        return [nodes.table("", table)]
+
+
 def setup(app):
     app.add_role("test", Test())
+    app.add_directive("has-words", HasWords)
     app.add_directive("checks", Checks)
     app.connect("doctree-resolved", resolve)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
