@@ -91,17 +91,17 @@ public:
         : running_{running}, client_{running.where()}, how_{how}, number_{number}, lines_{lines} {}
 
     client& native() { return client_; }
-    manner how() const { return how_; }
+    bool listens() const { return how_ == manner::talks || how_ == manner::listens; }
     bool ended() const { return ended_; }
 
     // One send. What is torn is torn by the sizes, from 1 byte to some lines.
     void talk() {
         if (how_ == manner::talks) {
-            while (to_send_.size() < 400 && said_ < lines_) {
+            while (to_send_.size() < 3000 && said_ < lines_) {
                 to_send_ += line_of(number_, said_++);
             }
             if (!to_send_.empty()) {
-                size_ = (size_ * 131 + 7 * number_ + 1) % 350;
+                size_ = (size_ * 131 + 7 * number_ + 1) % (++sends_ % 4 == 0 ? 30 : 3000);
                 to_send_.erase(0, client_.send_some(std::string_view{to_send_}.substr(0, size_ + 1)));
             }
         } else if (how_ != manner::listens && ++rounds_ % 8 == number_ % 8) {
@@ -115,27 +115,25 @@ public:
         }
     }
 
-    // What is there. \return how many lines were whole
+    // One receive. \return how many lines were whole
     std::size_t listen() {
-        std::size_t whole = 0;
-        while (!ended_) {
-            std::optional<std::string> some;
-            try {
-                some = client_.receive_some(65'536);
-            } catch (const failure&) { // reset
-                some = std::string{};
-            }
-            if (!some) {
-                break;
-            }
-            ended_ = some->empty();
-            came_ += *some;
-            std::size_t from = 0;
-            for (std::size_t end = 0; (end = came_.find('\n', from)) != std::string::npos; from = end + 1) {
-                whole += compare(std::string_view{came_}.substr(from, end + 1 - from)) ? 1 : 0;
-            }
-            came_.erase(0, from);
+        std::optional<std::string> some;
+        try {
+            some = client_.receive_some(65'536);
+        } catch (const failure&) { // reset
+            some = std::string{};
         }
+        if (!some) {
+            return 0;
+        }
+        ended_ = some->empty();
+        came_ += *some;
+        std::size_t whole = 0;
+        std::size_t from = 0;
+        for (std::size_t end = 0; (end = came_.find('\n', from)) != std::string::npos; from = end + 1) {
+            whole += compare(std::string_view{came_}.substr(from, end + 1 - from)) ? 1 : 0;
+        }
+        came_.erase(0, from);
         return whole;
     }
 
@@ -169,6 +167,7 @@ private:
     const std::size_t lines_;
     std::size_t said_ = 0;
     std::size_t size_ = 0;
+    std::size_t sends_ = 0;
     std::size_t rounds_ = 0;
     std::string to_send_;
     std::string came_;
@@ -209,18 +208,33 @@ crowd::crowd(const server& running, std::size_t talkers, std::size_t listeners, 
 
 crowd::~crowd() = default;
 
-// A round: everybody says something, everybody listens. \return whether anybody has heard a line
+// A round: everybody says something, and whoever has something to hear listens. \return whether anybody has heard a
+// line
 bool crowd::step(bool talking) {
-    const std::size_t before = heard_;
-    for (const auto& each : members_) {
-        if (talking) {
+    if (talking) {
+        for (const auto& each : members_) {
             each->talk();
         }
-        if (each->how() == manner::talks || each->how() == manner::listens) {
-            heard_ += each->listen();
+    }
+    std::vector<member*> listening;
+    std::vector<WSAPOLLFD> polled;
+    for (const auto& each : members_) {
+        if (each->listens() && !each->ended()) {
+            listening.push_back(each.get());
+            polled.push_back({each->native().native(), POLLRDNORM, 0});
         }
-        if (talking && each->ended()) {
-            throw failure("the server has ended the connection of somebody who listens");
+    }
+    constexpr int a_moment_ms = 10;
+    if (::WSAPoll(polled.data(), static_cast<ULONG>(polled.size()), talking ? 0 : a_moment_ms) == SOCKET_ERROR) {
+        throw failure("WSAPoll", static_cast<unsigned long>(::WSAGetLastError()));
+    }
+    const std::size_t before = heard_;
+    for (std::size_t i = 0; i < polled.size(); ++i) {
+        if (polled[i].revents != 0) {
+            heard_ += listening[i]->listen();
+            if (talking && listening[i]->ended()) {
+                throw failure("the server has ended the connection of somebody who listens");
+            }
         }
     }
     return heard_ > before;
@@ -229,14 +243,13 @@ bool crowd::step(bool talking) {
 std::size_t crowd::talk_to_the_end() {
     std::size_t listening = 0;
     for (const auto& each : members_) {
-        listening += each->how() == manner::talks || each->how() == manner::listens ? 1 : 0;
+        listening += each->listens() ? 1 : 0;
     }
     talk_until_heard(talkers_ * lines_ * (listening - 1));
     for (const auto& each : members_) {
         for (std::size_t talker = 0; talker < talkers_; ++talker) {
             const bool own = each.get() == members_[talker].get();
-            const bool listens = each->how() == manner::talks || each->how() == manner::listens;
-            if (listens && each->heard_of(talker) != (own ? 0 : lines_)) {
+            if (each->listens() && each->heard_of(talker) != (own ? 0 : lines_)) {
                 throw failure("a line is lost, or was heard twice");
             }
         }
@@ -258,17 +271,14 @@ void crowd::talk_until_heard(std::size_t lines) {
 
 void crowd::listen_until_ended() {
     const deadline until;
-    const auto listens = [](const auto& each) {
-        return each->how() == manner::talks || each->how() == manner::listens;
-    };
-    while (std::ranges::any_of(members_, [&](const auto& each) { return listens(each) && !each->ended(); })) {
+    while (std::ranges::any_of(members_, [](const auto& each) { return each->listens() && !each->ended(); })) {
         step(false);
         if (until.passed()) {
             throw failure("streams do not end");
         }
     }
     for (const auto& each : members_) {
-        if (!listens(each) || each->rest().empty()) {
+        if (!each->listens() || each->rest().empty()) {
             continue;
         }
         std::size_t talker = 0;
