@@ -20,7 +20,7 @@ template <typename Function, typename... Arguments>
 HANDLE around_open(const char* name, int kind, DWORD flags, Function function,
                    Arguments... arguments) {
     const unwatched depth;
-    if (!depth.outermost() || (flags & FILE_FLAG_OVERLAPPED) == 0) {
+    if (!depth.is_watched() || (flags & FILE_FLAG_OVERLAPPED) == 0) {
         return function(arguments...);
     }
     recorder& record = *hooks().record;
@@ -66,7 +66,7 @@ HANDLE WINAPI our_CreateNamedPipeA(LPCSTR path, DWORD flags, DWORD mode, DWORD i
 BOOL WINAPI our_ConnectNamedPipe(HANDLE pipe, OVERLAPPED* overlapped) {
     const unwatched depth;
     const SOCKET handle = reinterpret_cast<SOCKET>(pipe);
-    if (!depth.outermost() || overlapped == nullptr || !hooks().record->knows(handle)) {
+    if (!depth.is_watched() || overlapped == nullptr || !hooks().record->knows(handle)) {
         return real.ConnectNamedPipe(pipe, overlapped);
     }
     return submit({.call = "ConnectNamedPipe", .handle = handle, .overlapped = overlapped},
