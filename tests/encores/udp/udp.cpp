@@ -39,14 +39,24 @@ constexpr std::size_t longest = 65'507;
     throw failure(call, static_cast<unsigned long>(::WSAGetLastError()));
 }
 
-// Sends datagrams to a server and hears from nobody else.
-class sender {
-public:
-    explicit sender(const endpoint& where) {
+// Once for all threads: when several start and end Winsock at the same time Wine 8 closes sockets that are in use.
+struct winsock {
+    winsock() {
         WSADATA about{};
         if (::WSAStartup(MAKEWORD(2, 2), &about) != 0) {
             throw failure("WSAStartup");
         }
+    }
+    ~winsock() { ::WSACleanup(); }
+    winsock(const winsock&) = delete;
+    winsock& operator=(const winsock&) = delete;
+};
+
+// Sends datagrams to a server and hears from nobody else.
+class sender {
+public:
+    explicit sender(const endpoint& where) {
+        static const winsock for_all;
         addrinfo hints{};
         hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
         hints.ai_socktype = SOCK_DGRAM;
@@ -61,10 +71,7 @@ public:
             fail("connect");
         }
     }
-    ~sender() {
-        close();
-        ::WSACleanup();
-    }
+    ~sender() { close(); }
     sender(const sender&) = delete;
     sender& operator=(const sender&) = delete;
 
