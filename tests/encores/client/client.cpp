@@ -241,8 +241,8 @@ TEST_CASE("a name is looked up and its server is reached") {
 
 TEST_CASE("a thousand connections at a time are served and end by themselves") {
     const second_program server{"17_echo_server"};
-    const finished_program ran =
-        run_to_end(arguments(std::to_wstring(server.where().port), {L"--count", L"1000", L"--seconds", L"5", L"--patience", L"60"}));
+    const finished_program ran = run_to_end(arguments(std::to_wstring(server.where().port),
+                                                      {L"--count", L"1000", L"--seconds", L"5", L"--patience", L"60"}));
     check_all_well(ran);
     CHECK_MESSAGE(measured{ran.out}.connected == 1000, "not a thousand connections: " << ran.out);
 }
