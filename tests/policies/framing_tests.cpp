@@ -19,7 +19,7 @@
 
 using namespace support;
 
-constinit const chapter_info support::chapter{.number = 17, .name = "framing"};
+constinit const chapter_info support::chapter{.number = encore, .name = "framing"};
 
 namespace {
 
