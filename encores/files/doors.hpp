@@ -62,7 +62,13 @@ public:
         : client{all}, pipe_{std::move(pipe)}, home_{home} {
         step_ = step::connect;
     }
-    void close() noexcept override { pipe_.reset(); } // which ends what is in flight
+    void close() noexcept override { // as cancel_and_close does with a socket
+        if (pipe_ && !::CancelIoEx(pipe_.get(), nullptr) &&
+            ::GetLastError() != ERROR_NOT_FOUND) { // 1168: nothing was in flight
+            iocp::report(::GetLastError(), "CancelIoEx");
+        }
+        pipe_.reset();
+    }
     HANDLE pipe() const noexcept { return pipe_.get(); }
 
 private:

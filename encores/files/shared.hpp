@@ -67,9 +67,11 @@ inline void log_file::write_first_line() {
     operation.hEvent = ended.get();
     set_offset(operation, take_room(static_cast<DWORD>(line.size())));
     // lent: operation, line -> kernel until the result is read
-    if (!::WriteFile(file_.get(), line.data(), static_cast<DWORD>(line.size()), nullptr,
-                     &operation) &&
-        ::GetLastError() != ERROR_IO_PENDING) {
+    if (::WriteFile(file_.get(), line.data(), static_cast<DWORD>(line.size()), nullptr,
+                    &operation)) {
+        return; // back: operation, line: it has ended in the call, and no result is to come
+    }
+    if (::GetLastError() != ERROR_IO_PENDING) {
         iocp::fail(::GetLastError(), "WriteFile");
     }
     DWORD bytes = 0;
