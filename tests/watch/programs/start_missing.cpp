@@ -45,21 +45,23 @@ void end(pair& sockets, PTP_IO io) {
 }
 // [/receive]
 
+// The wrong ones do not close their pool object, so that they outlive their mistake. The pool does not know of the
+// operation: it would free the object at once, and look into it when it takes the packet.
+
 // [wrong]
 void wrong() {
-    pair sockets;
+    const pair sockets;
     receive one;
-    const PTP_IO io = tie(sockets.ours, one);
+    tie(sockets.ours, one);
     submit(sockets.ours, one);
     say(sockets.theirs, "hello");
     wait_until_ended(one.overlapped);
-    end(sockets, io);
 }
 // [/wrong]
 
 // [wrong_second]
 void wrong_second() {
-    pair sockets;
+    const pair sockets;
     receive one;
     const PTP_IO io = tie(sockets.ours, one);
     ::StartThreadpoolIo(io); // for this one, and not for all to come
@@ -71,7 +73,6 @@ void wrong_second() {
     submit(sockets.ours, one);
     say(sockets.theirs, "hello");
     wait_until_ended(one.overlapped);
-    end(sockets, io);
 }
 // [/wrong_second]
 
