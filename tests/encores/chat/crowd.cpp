@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <set>
 #include <utility>
 
 using namespace support;
@@ -95,16 +96,19 @@ public:
     bool ended() const { return ended_; }
 
     // One send. What is torn is torn by the sizes, from 1 byte to some lines.
-    void talk() {
+    // \return whether anything of it was taken
+    bool talk() {
         if (how_ == manner::talks) {
             while (to_send_.size() < 3000 && said_ < lines_) {
                 to_send_ += line_of(number_, said_++);
             }
             if (!to_send_.empty()) {
                 size_ = (size_ * 131 + 7 * number_ + 1) % (++sends_ % 4 == 0 ? 30 : 3000);
-                to_send_.erase(0, client_.send_some(std::string_view{to_send_}.substr(0, size_ + 1)));
+                const std::size_t taken = client_.send_some(std::string_view{to_send_}.substr(0, size_ + 1));
+                to_send_.erase(0, taken);
+                return taken > 0;
             }
-        } else if (how_ != manner::listens && ++rounds_ % 8 == number_ % 8) {
+        } else if (how_ != manner::listens && ++rounds_ % 16 == number_ % 16) {
             client_.send_some("half a line of number " + std::to_string(number_));
             if (how_ == manner::resets) {
                 client_.reset();
@@ -113,6 +117,7 @@ public:
             }
             client_ = client{running_.where()};
         }
+        return false;
     }
 
     // One receive. \return how many lines were whole
@@ -142,12 +147,16 @@ public:
         return found == next_.end() ? 0 : found->second;
     }
 
+    // Has it heard this greeting?
+    bool has_met(const std::string& hello) const { return met_.contains(hello); }
+
     // What has come of a line when the stream ended.
     std::string_view rest() const { return came_; }
 
 private:
     bool compare(std::string_view line) {
         if (line.starts_with(greeting)) {
+            met_.emplace(line);
             return false;
         }
         std::size_t talker = 0;
@@ -171,6 +180,7 @@ private:
     std::size_t rounds_ = 0;
     std::string to_send_;
     std::string came_;
+    std::set<std::string> met_;
     std::map<std::size_t, std::size_t> next_;
     bool ended_ = false;
 };
@@ -184,24 +194,20 @@ crowd::crowd(const server& running, std::size_t talkers, std::size_t listeners, 
                                                      : manner::leaves;
         members_.push_back(std::make_unique<member>(running, how, i, lines));
     }
-    // Whoever is heard is there. So each says a greeting, the first one until it hears something itself.
+    // Whoever is heard is there. So each says a greeting, the first of them until it is heard.
     for (std::size_t i = 1; i < talkers + listeners; ++i) {
         const std::string hello = greeting_of(i) + "\n";
-        if (i > 1) {
-            members_[i]->native().send_all(hello);
-        }
+        members_[i]->native().send_all(hello);
         const deadline until;
-        for (std::string came; came.find(hello) == std::string::npos;) {
-            if (i == 1) {
-                members_[i]->native().send_all(hello);
-            }
+        while (!members_[0]->has_met(hello)) {
             if (until.passed()) {
                 throw failure("a greeting is not heard");
             }
-            if (members_[0]->native().hears_nothing_for(20ms)) {
-                continue;
+            if (!members_[0]->native().hears_nothing_for(20ms)) {
+                members_[0]->listen();
+            } else if (i == 1) {
+                members_[i]->native().send_all(hello);
             }
-            came += members_[0]->native().receive_some(65'536).value_or("");
         }
     }
 }
@@ -211,10 +217,9 @@ crowd::~crowd() = default;
 // A round: everybody says something, and whoever has something to hear listens. \return whether anybody has heard a
 // line
 bool crowd::step(bool talking) {
-    if (talking) {
-        for (const auto& each : members_) {
-            each->talk();
-        }
+    bool said = false;
+    for (const auto& each : members_) {
+        said = (talking && each->talk()) || said;
     }
     std::vector<member*> listening;
     std::vector<WSAPOLLFD> polled;
@@ -225,7 +230,7 @@ bool crowd::step(bool talking) {
         }
     }
     constexpr int a_moment_ms = 10;
-    if (::WSAPoll(polled.data(), static_cast<ULONG>(polled.size()), talking ? 0 : a_moment_ms) == SOCKET_ERROR) {
+    if (::WSAPoll(polled.data(), static_cast<ULONG>(polled.size()), said ? 0 : a_moment_ms) == SOCKET_ERROR) {
         throw failure("WSAPoll", static_cast<unsigned long>(::WSAGetLastError()));
     }
     const std::size_t before = heard_;
