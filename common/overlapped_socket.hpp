@@ -29,8 +29,8 @@ inline unique_socket overlapped_socket(int family) {
 /// send that is stuck because the client does not read. Under Wine 8 closesocket does not
 /// end it, and libuv (#3036) cancels first as well. Microsoft leaves undefined what a
 /// socket does that is used on after a cancel ("Overlapped I/O and Event Objects"), so this
-/// is the only call of CancelIoEx, and the close follows at once. The client may see a
-/// reset.
+/// is the only call of CancelIoEx in the chapters, and the close follows at once. The
+/// client may see a reset.
 inline void cancel_and_close(unique_socket& socket) noexcept {
     if (socket && !::CancelIoEx(reinterpret_cast<HANDLE>(socket.get()), nullptr)) {
         const DWORD code = ::GetLastError();
