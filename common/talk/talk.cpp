@@ -163,8 +163,8 @@ void talk_to(const iocp::address& where) {
     std::fprintf(stderr, "connected to %s\n", where.text().c_str());
 
     // One thread for each direction: neither waits for the other. The one that waits for a
-    // key may go on waiting, so the socket that it may be sending on belongs to it from here
-    // on.
+    // key may go on waiting, so the socket that it may be sending on belongs to it from
+    // here on.
     const SOCKET connection = server.release();
     std::thread input;
     try {
@@ -184,7 +184,8 @@ void talk_to(const iocp::address& where) {
     }
     std::fprintf(stderr, "the server has closed the connection\n");
     if (end_input()) {
-        input.join(); // it may be on its way out, and a program had better not end meanwhile
+        input
+            .join(); // it may be on its way out, and a program had better not end meanwhile
         server.reset(connection); // and this function closes it
     } else {
         input.detach();
