@@ -46,6 +46,9 @@ TEST_CASE("a client that resets ends its own function and no other") {
     for (int i = 0; i < 20; ++i) {
         client leaves(running.where());
         require_same(leaves.exchange("hello"), "hello");
+        if (i == 0) { // time for the next receive to be in flight: a reset that comes before it is an end under Wine
+            require_hears_nothing(leaves, "it has said nothing more");
+        }
         leaves.reset();
         require_same(stays.exchange("and I"), "and I");
     }
