@@ -320,7 +320,8 @@ private:
         send_.busy = false;
         echoed_ = progress_;
         books.bytes += bytes;
-        while (bytes > 0) { // all of them, or, for all we know, a part
+        // All of them, or, for all we know, a part. A block of no bytes is sent with them.
+        while (outgoing_ != nullptr && (bytes > 0 || outgoing_->begin == outgoing_->end)) {
             const DWORD part = std::min(bytes, outgoing_->end - outgoing_->begin);
             bytes -= part;
             outgoing_->begin += part;

@@ -184,8 +184,8 @@ void talk_to(const iocp::address& where) {
     }
     std::fprintf(stderr, "the server has closed the connection\n");
     if (end_input()) {
-        input
-            .join(); // it may be on its way out, and a program had better not end meanwhile
+        // It may be on its way out, and the program had better not end meanwhile.
+        input.join();
         server.reset(connection); // and this function closes it
     } else {
         input.detach();
