@@ -69,22 +69,25 @@ void send_input(SOCKET server) noexcept {
 
 // [end_input]
 std::atomic<DWORD> input_thread = 0; // its number, once it has begun
-std::atomic<bool> input_over = false;
 
 // The server has gone, and the thread that waits for a key has nothing left to do. Its read
 // is asked to end. It may not be inside it at this moment, so it is asked again; and there
 // are reads that cannot be ended so.
-// \return whether the thread is done with the connection
+// \return whether the thread has ended
 bool end_input() noexcept {
-    const iocp::unique_handle thread{::OpenThread(THREAD_TERMINATE, FALSE, input_thread)};
-    for (int tries = 0; thread && !input_over && tries < 10; ++tries) {
+    const iocp::unique_handle thread{
+        ::OpenThread(THREAD_TERMINATE | SYNCHRONIZE, FALSE, input_thread)};
+    for (int tries = 0; thread && tries < 10; ++tries) {
+        constexpr DWORD patience_ms = 5;
+        if (::WaitForSingleObject(thread.get(), patience_ms) == WAIT_OBJECT_0) {
+            return true;
+        }
         if (!::CancelSynchronousIo(thread.get()) && ::GetLastError() != ERROR_NOT_FOUND) {
             iocp::report(::GetLastError(), "CancelSynchronousIo");
-            return input_over;
+            return false;
         }
-        ::Sleep(5);
     }
-    return input_over;
+    return false;
 }
 // [/end_input]
 
@@ -171,7 +174,6 @@ void talk_to(const iocp::address& where) {
         input = std::thread{[connection] {
             input_thread = ::GetCurrentThreadId();
             send_input(connection);
-            input_over = true;
         }};
     } catch (const std::exception& problem) {
         throw std::runtime_error{"std::thread: " + std::string{problem.what()}};
@@ -184,7 +186,6 @@ void talk_to(const iocp::address& where) {
     }
     std::fprintf(stderr, "the server has closed the connection\n");
     if (end_input()) {
-        // It may be on its way out, and the program had better not end meanwhile.
         input.join();
         server.reset(connection); // and this function closes it
     } else {

@@ -73,7 +73,8 @@ protected:
     virtual bool is_open() const noexcept = 0;
     virtual int receive_into(char* room, DWORD bytes) noexcept = 0;
     virtual int send_from(const char* from, DWORD bytes) noexcept = 0;
-    virtual void connected() noexcept {}
+    // Whether the wait for a client has ended well or not, it is over.
+    virtual void wait_is_over(bool) noexcept {}
     // \return whether the handle can send a file by itself
     virtual bool transmits() const noexcept { return false; }
     virtual int transmit(HANDLE, DWORD, TRANSMIT_FILE_BUFFERS*) noexcept { return 0; }
@@ -107,12 +108,15 @@ private:
     // [advance]
     static void advance(std::unique_ptr<client> mine, result ended) noexcept {
         client& c = *mine;
-        if (!c.is_good(ended.error)) {
+        const bool good = c.is_good(ended.error);
+        if (c.step_ == step::connect) {
+            c.wait_is_over(good);
+        }
+        if (!good) {
             return; // and it goes
         }
         switch (c.step_) {
         case step::connect:
-            c.connected();
             read_name(std::move(mine));
             break;
         case step::name:

@@ -79,7 +79,7 @@ private:
     int send_from(const char* from, DWORD bytes) noexcept override {
         return code_of(::WriteFile(pipe_.get(), from, bytes, nullptr, this));
     }
-    void connected() noexcept override;
+    void wait_is_over(bool well) noexcept override;
 
     unique_file pipe_;
     pipe_door& home_;
@@ -112,12 +112,15 @@ public:
         }
     }
 
-    void has_client() noexcept {
+    // A wait that has failed is made again by the clock: the reason may last.
+    void wait_is_over(bool well) noexcept {
         {
             const std::lock_guard lock{lock_};
             waiting_ = false;
         }
-        listen();
+        if (well) {
+            listen();
+        }
     }
 
 private:
@@ -171,6 +174,6 @@ private:
 };
 // [/pipe_door]
 
-inline void pipe_client::connected() noexcept {
-    home_.has_client();
+inline void pipe_client::wait_is_over(bool well) noexcept {
+    home_.wait_is_over(well);
 }

@@ -78,8 +78,13 @@ inline void log_file::write_first_line() {
     if (!::GetOverlappedResultEx(file_.get(), &operation, &bytes, patience_ms, FALSE)) {
         const DWORD code = ::GetLastError();
         if (code == WAIT_TIMEOUT) { // it is still lent, and lies on this stack
-            ::CancelIoEx(file_.get(), &operation);
+            if (!::CancelIoEx(file_.get(), &operation) &&
+                ::GetLastError() != ERROR_NOT_FOUND) { // 1168: it has just ended
+                iocp::report(::GetLastError(), "CancelIoEx");
+            }
+            // Well or not: when this returns the operation has ended.
             ::GetOverlappedResult(file_.get(), &operation, &bytes, TRUE);
+            // back: operation, line
         }
         iocp::fail(code, "WriteFile");
     }
