@@ -34,6 +34,9 @@ private:
         if (word == "drop") {
             return; // no answer: the block goes back to the connection
         }
+        if (word == "nothing") {
+            data.end = data.begin;
+        }
         if (word == "wait") {
             std::printf("waiting\n");
             std::fflush(stdout);

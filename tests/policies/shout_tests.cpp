@@ -28,6 +28,15 @@ TEST_CASE("a policy may keep silent and hears what comes next") {
     check_stops(running);
 }
 
+TEST_CASE("a policy may send a block without a byte and hears what comes next") {
+    server running;
+    client one(running.where());
+    one.send_all("nothing");
+    CHECK(one.hears_nothing_for(quiet));
+    CHECK(one.exchange("hello") == "HELLO");
+    check_stops(running);
+}
+
 TEST_CASE("a policy may say the last word and the client gets all of it") {
     server running;
     client one(running.where());

@@ -113,4 +113,26 @@ void check_every_kind_of_client(const server& running) {
     check_same(never_reads.receive_exactly(taken), std::string(taken, 'f'));
 }
 
+void check_clients_cost_no_thread(const server& running) {
+    const std::size_t threads = running.threads();
+    std::vector<client> clients;
+    for (std::size_t i = 0; i < 150; ++i) {
+        clients.emplace_back(running.where());
+        require_same(clients.back().exchange(pattern(16, i)), pattern(16, i));
+    }
+    for (client& one : clients) {
+        require_same(one.exchange("still here"), "still here");
+    }
+    CHECK_MESSAGE(running.threads() <= threads, "clients have made it start a thread");
+}
+
+void check_stops_with_a_stuck_send(server& running) {
+    client silent(running.where());
+    require_same(silent.exchange("hello"), "hello");
+    client never_reads(running.where(), small_buffer);
+    fill_the_way(never_reads);
+    check_stops(running);
+    CHECK_MESSAGE(running.err().empty(), "it complains: " << running.err());
+}
+
 } // namespace support

@@ -38,4 +38,10 @@ void check_nothing_in_flight(const server& ended);
 /// them all: what a switch of a server must not change.
 void check_every_kind_of_client(const server& running);
 
+/// A hundred and fifty clients talk, all of them stay, and the server has started no thread for it.
+void check_clients_cost_no_thread(const server& running);
+
+/// Beside a client that talks and one to which no more can be sent, Ctrl+C ends the server in silence.
+void check_stops_with_a_stuck_send(server& running);
+
 } // namespace support

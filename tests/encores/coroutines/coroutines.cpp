@@ -3,14 +3,10 @@
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
 #include "tests/support/flood.hpp"
-#include "tests/support/pattern.hpp"
 #include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cstddef>
-#include <string>
 #include <vector>
 
 using namespace support;
@@ -27,16 +23,7 @@ TEST_CASE("clients of every kind are served beside each other") {
 TEST_CASE("a client that stands still costs no thread") {
     server running({L"--workers", L"2"});
     check_serves(running);
-    const std::size_t threads = running.threads();
-    std::vector<client> clients;
-    for (std::size_t i = 0; i < 150; ++i) {
-        clients.emplace_back(running.where());
-        require_same(clients.back().exchange(pattern(16, i)), pattern(16, i));
-    }
-    for (client& one : clients) {
-        require_same(one.exchange("still here"), "still here");
-    }
-    CHECK_MESSAGE(running.threads() <= threads, "clients have made it start a thread");
+    check_clients_cost_no_thread(running);
     check_stops(running);
 }
 

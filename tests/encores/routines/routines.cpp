@@ -3,12 +3,9 @@
 #include "tests/support/cases.hpp"
 #include "tests/support/chapter.hpp"
 #include "tests/support/flood.hpp"
-#include "tests/support/pattern.hpp"
 #include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
-
-#include <vector>
 
 using namespace support;
 
@@ -23,16 +20,7 @@ TEST_CASE("clients of every kind are served beside each other") {
 
 TEST_CASE("more clients than one wait for events takes are served") {
     server running;
-    const std::size_t threads = running.threads();
-    std::vector<client> clients;
-    for (std::size_t i = 0; i < 150; ++i) {
-        clients.emplace_back(running.where());
-        require_same(clients.back().exchange(pattern(16, i)), pattern(16, i));
-    }
-    for (client& one : clients) {
-        require_same(one.exchange("still here"), "still here");
-    }
-    CHECK_MESSAGE(running.threads() <= threads, "clients have made it start a thread");
+    check_clients_cost_no_thread(running);
     check_stops(running);
 }
 
@@ -48,12 +36,7 @@ TEST_CASE("busy clients keep neither a new one nor Ctrl+C out") {
 
 TEST_CASE("Ctrl+C ends it with receives and a stuck send in flight") {
     server running;
-    client silent(running.where());
-    require_same(silent.exchange("hello"), "hello");
-    client never_reads(running.where(), small_buffer);
-    fill_the_way(never_reads);
-    check_stops(running);
-    CHECK_MESSAGE(running.err().empty(), "it complains: " << running.err());
+    check_stops_with_a_stuck_send(running);
 }
 
 TEST_SUITE_BEGIN("long");
