@@ -1,13 +1,13 @@
 // What a submit and a dequeue can bring: the facts that chapter 07 and all after it stand on, shown with the calls
 // themselves and no server around them.
 
-#include "common/address.hpp"
 #include "common/error.hpp"
 #include "common/overlapped_socket.hpp"
 #include "common/port.hpp"
 #include "common/skip_mode.hpp"
 #include "common/unique.hpp"
 #include "common/winsock.hpp"
+#include "tests/support/loopback.hpp"
 
 #include <winsock2.h>
 
@@ -24,15 +24,7 @@ constexpr DWORD absence_ms = 200;   // for what must not come: long enough for a
 // Two connected sockets; `ours` is tied to a port with key 7.
 struct connected_pair {
     connected_pair() {
-        const iocp::unique_socket listener = iocp::overlapped_socket(AF_INET);
-        const iocp::address any{"127.0.0.1", 0};
-        REQUIRE(::bind(listener.get(), any.get(), any.length()) == 0);
-        REQUIRE(::listen(listener.get(), 1) == 0);
-        const iocp::address where = iocp::local_address(listener.get());
-        theirs = iocp::overlapped_socket(AF_INET);
-        REQUIRE(::connect(theirs.get(), where.get(), where.length()) == 0);
-        ours.reset(::accept(listener.get(), nullptr, nullptr));
-        REQUIRE(ours);
+        support::connect_over_loopback(ours, theirs);
         iocp::associate(ours.get(), port, 7);
     }
 

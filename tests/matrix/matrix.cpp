@@ -2,7 +2,6 @@
 // cell happen, looks from another thread and from its own at everything that could tell, and compares what it has seen
 // with the row of docs/encores/matrix.csv.
 
-#include "common/address.hpp"
 #include "common/event.hpp"
 #include "common/overlapped_socket.hpp"
 #include "common/port.hpp"
@@ -11,6 +10,7 @@
 #include "common/winsock.hpp"
 #include "matrix_csv.hpp"
 #include "tests/support/csv.hpp"
+#include "tests/support/loopback.hpp"
 
 #include <winsock2.h>
 
@@ -67,15 +67,7 @@ struct tidings {
 class cell {
 public:
     explicit cell(way which) : how{which} {
-        const iocp::unique_socket listener = iocp::overlapped_socket(AF_INET);
-        const iocp::address any{"127.0.0.1", 0};
-        REQUIRE(::bind(listener.get(), any.get(), any.length()) == 0);
-        REQUIRE(::listen(listener.get(), 1) == 0);
-        const iocp::address where = iocp::local_address(listener.get());
-        theirs = iocp::overlapped_socket(AF_INET);
-        REQUIRE(::connect(theirs.get(), where.get(), where.length()) == 0);
-        ours.reset(::accept(listener.get(), nullptr, nullptr));
-        REQUIRE(ours);
+        support::connect_over_loopback(ours, theirs);
         // [ways]
         if (has_port(how)) {
             iocp::associate(ours.get(), port);
