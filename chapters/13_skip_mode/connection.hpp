@@ -352,7 +352,7 @@ private:
     bool finishing_ = false;            // no more is taken to be sent
     std::atomic<bool> said_all_{false}; // SD_SEND: what comes now is thrown away
     bool closed_ = false;
-    ULONG discarded_ = 0;
+    std::atomic<ULONG> discarded_{0};                     // counted without the lock
     clock_type::time_point progress_ = clock_type::now(); // when bytes moved last
     clock_type::time_point echoed_{};                     // when a send ended last
     clock_type::time_point said_all_at_{};

@@ -433,7 +433,7 @@ private:
     bool closed_ = false;
     bool waits_for_turn_ = false; // receive_ is in a ready queue, and not submitted yet
     bool has_turn_ = false;
-    ULONG discarded_ = 0;
+    std::atomic<ULONG> discarded_{0};                     // counted without the lock
     clock_type::time_point progress_ = clock_type::now(); // when bytes moved last
     clock_type::time_point echoed_{};                     // when a send ended last
     clock_type::time_point said_all_at_{};
