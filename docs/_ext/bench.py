@@ -19,7 +19,10 @@
 
     .. calls-per-echo::
 
-The last one shows tests/calls_per_echo.csv, which a test compares with what the watch counts. A table or a chart shows one
+    :bench:`14 1 rate`, :bench:`13 64 p50 1`, :bench:`08:--workers=2 1 requests`
+
+The role is one figure within a sentence: server, point, quantity or requests, and how many digits count (else three). The table
+of calls shows tests/calls_per_echo.csv, which a test compares with what the watch counts. A table or a chart shows one
 quantity: ratio, rate, p50, p99, p99-ratio, cpu or unanswered. What the record does not have stops the build.
 Reading is in bench_record.py, drawing in bench_svg.py.
 """
@@ -36,7 +39,7 @@ from bench_record import QUANTITIES
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 HERE = Path(__file__).resolve().parent
 COLOURS = ["asio", "12", "13", "14", "15", "16", "17", "go", "epoll"]  # a server has the same one in every chart
@@ -213,6 +216,20 @@ class Calls(Reader, SphinxDirective):
                       [[self.linked(number), *([nodes.Text(rows[number][column])] for column in columns)] for number in chosen])]
 
 
+class Figure(Reader, SphinxRole):
+    """:bench:`SERVER POINT QUANTITY [DIGITS]`"""
+
+    def run(self):
+        parts = self.text.split()
+        try:
+            if len(parts) not in (3, 4) or not (parts[3:] or ["1"])[0].isdigit():
+                raise sources.Mistake(f"'{self.text}' is not a server, a point, a quantity and perhaps how many digits count")
+            return [nodes.Text(bench_record.said(self.record(), *parts[:3], *map(int, parts[3:])))], []
+        except sources.Mistake as problem:
+            message = self.inliner.reporter.error(f"bench: {problem}", line=self.lineno)
+            return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
+
+
 class Chart(Reader, lanes.Lanes):
     """.. bench-chart:: QUANTITY TITLE, or memory TITLE"""
 
@@ -296,6 +313,7 @@ def setup(app):
     app.add_directive("bench-machine", Machine)
     app.add_directive("bench-chart", Chart)
     app.add_directive("calls-per-echo", Calls)
+    app.add_role("bench", Figure())
     app.add_css_file("bench.css")
     version = zlib.crc32(b"".join(path.read_bytes() for path in sorted(HERE.glob("bench*.py"))))
     return {"version": "1", "env_version": version, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,6 +3,7 @@ tests/calls_per_echo.csv. Knows nothing of Sphinx."""
 
 import csv
 import json
+import math
 from dataclasses import dataclass
 
 import sources
@@ -88,6 +89,29 @@ class Record:
             raise sources.Mistake(f"{PATH} has no requests of server {server}; it has {', '.join(known) or 'none'}; "
                                   "tests/bench/requests --json counts, tests/bench/record takes its lines")
         return known[server]
+
+
+def rounded(value, digits):
+    """With so many digits that count, for a sentence: 17,400, 3.6, 0.04. Zeros at the end of a fraction are left out."""
+    scale = digits - 1 - math.floor(math.log10(value)) if value else 0
+    text = f"{round(value, scale):,.{max(0, scale)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def said(record, server, point, what, digits=3):
+    """One figure, as a page says it within a sentence."""
+    if what == "requests":
+        found = record.requests(server)
+        if point not in found:
+            raise sources.Mistake(f"{PATH} has no requests of server {server} with {point} clients; it has {', '.join(found)}; {HOW}")
+        return rounded(found[point], digits)
+    if what not in QUANTITIES or what == "cpu":
+        raise sources.Mistake(f"there is no figure {what}; there are requests, {', '.join(name for name in QUANTITIES if name != 'cpu')}")
+    key = QUANTITIES[what].key
+    cell = record.cell(server, point)
+    if cell.get(key) is None:
+        raise sources.Mistake(f"{PATH} has no {what} of server {server} at point {point}; {HOW}")
+    return f"{cell[key]:,}" if what == "unanswered" else rounded(cell[key][0], digits)
 
 
 def calls_per_echo(root=None):

@@ -66,6 +66,15 @@ class Reading(unittest.TestCase):
         self.assertEqual(bench_record.shown(bench_record.QUANTITIES["cpu"], found), ("3.50", ""))
         self.assertEqual(bench_record.shown(bench_record.QUANTITIES["ratio"], record.cell("12", "64k")), ("–", "serves 15"))
 
+    def test_a_figure_in_a_sentence_is_rounded(self):
+        self.assertEqual([bench_record.rounded(value, digits) for value, digits in
+                          ((17449, 3), (22017, 3), (3.64, 2), (0.0434, 1), (206.9, 3), (50.7, 2), (8.0, 2), (12.0, 1), (9.99, 2), (0, 3))],
+                         ["17,400", "22,000", "3.6", "0.04", "207", "51", "8", "10", "10", "0"])
+        record = bench_record.Record(self.root)
+        self.assertEqual([bench_record.said(record, *what) for what in
+                          (("12", "1", "rate"), ("12", "1", "ratio", 2), ("12", "1000", "unanswered"), ("17:--no-skip", "64", "requests", 1))],
+                         ["12,000", "1.5", "37", "8"])
+
     def test_points_have_titles(self):
         record = bench_record.Record(self.root)
         self.assertEqual([record.title(point) for point in record.points], ["1", "1,000", "16 × 64 KiB", "visits"])
@@ -76,6 +85,9 @@ class Reading(unittest.TestCase):
                            (lambda: record.cell("12", "16"), "has no point 16; it has 1, 1000, 64k, connect"),
                            (lambda: record.cell("asio", "64k"), "has nothing of server asio at point 64k"),
                            (lambda: record.memory("17"), "has no memory of server 17; it has 12, 04"),
+                           (lambda: bench_record.said(record, "12", "1", "speed"), "there is no figure speed; there are requests, ratio, rate"),
+                           (lambda: bench_record.said(record, "12", "64k", "rate"), "has no rate of server 12 at point 64k"),
+                           (lambda: bench_record.said(record, "12", "16", "requests"), "no requests of server 12 with 16 clients; it has 1, 64"),
                            (lambda: bench_record.Record(self.root / "x"), "there is no docs/recorded/bench.json"),
                            (lambda: bench_record.calls_per_echo(self.root), "there is no tests/calls_per_echo.csv")):
             with self.assertRaisesRegex(sources.Mistake, text):
