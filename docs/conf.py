@@ -39,8 +39,8 @@ book_repository = os.environ.get("IOCP_REPOSITORY", "")
 
 html_theme = "furo"
 templates_path = ["_templates"]
-html_sidebars = {"**": ["sidebar/brand.html", "sidebar/sources.html", "sidebar/search.html", "sidebar/scroll-start.html",
-                        "sidebar/navigation.html", "sidebar/scroll-end.html"]}
+html_sidebars = {"**": ["sidebar/brand.html", "sidebar/sources.html", "sidebar/search.html", "sidebar/cards.html",
+                        "sidebar/scroll-start.html", "sidebar/navigation.html", "sidebar/scroll-end.html"]}
 html_title = "IOCP Step by Step"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]

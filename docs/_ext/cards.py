@@ -1,5 +1,5 @@
 """call, as a directive: the head of a card. call, as a role: a link to one. And the check that each name has a card,
-and that each card names the chapters that use it."""
+that each card names the chapters that use it, and that each stands in a group of docs/calls/index.rst."""
 
 import re
 
@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 import sources
 
 log = logging.getLogger(__name__)
+INDEX = "calls/index"
 VERSION = r"Windows (2000|XP|Vista|7|8|8\.1|10|11)( SP\d| \d{4}| \dH\d)?(;|$)"
 
 
@@ -126,7 +127,20 @@ class Call(SphinxRole):
         return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
 
 
+def check_groups(env):
+    """Each card stands in a group of docs/calls/index.rst, so that whoever does not know the name of a call finds it."""
+    if INDEX not in env.found_docs:
+        return
+    text = (sources.ROOT / f"docs/{INDEX}.rst").read_text(encoding="utf-8")
+    groups = re.search(r"^By group\n-+\n(.*?)^[^\n]+\n---", text, re.DOTALL | re.MULTILINE)
+    grouped = set(re.findall(r":call:`([^`]+)`", groups[1])) if groups else set()
+    for page in sorted(page for page, data in env.metadata.items() if "card" in data):
+        if (name := page.removeprefix("calls/")) not in grouped:
+            log.warning("%s stands in no group", name, location=INDEX)
+
+
 def check_all(app, env):
+    check_groups(env)
     if app.config.missing_cards == "allow":
         return
     for name, path in sorted(sources.used_names().items()):

@@ -1,6 +1,6 @@
 """errors: docs/errors.csv as a table, each code with the system's text as tests/docs/error_texts has recorded it, and with
-links to the cards that name it, to its rules, chapters and wrong programs. And the check that each code which a page gives
-by its number stands in the table."""
+links to the cards that name it, and to what its column `see` names: rules, chapters, wrong programs, encores, cards. And the
+checks that each row has such a place, and that each code which a page gives by its number stands in the table."""
 
 import csv
 import re
@@ -27,6 +27,9 @@ BARE = [re.compile(rf"(?<![\w/.,:#=-]){WINSOCK}(?![\w/:=-]|[.,]\d)"),
         re.compile(r"\b(?:fail\w*|end\w*|comes?(?:\s+back)?|packets?|answers?|refused)\s+with\s+(?:``)?(?P<code>\d{2,4})\b(?!\s+\w+s\b|[.,]\d)"),
         re.compile(r"\b[Cc]odes?\s+(?P<code>\d{2,4})\b(?![.,]\d)"),
         re.compile(r"\b(?P<code>\d{2,4})\s+(?:in\s+the\s+packet|from\s+the\s+port)\b")]
+# What a word of the column `see` becomes.
+SEE = {"rule": ":rule:`{0}`", "chapter": ":ref:`chapter {0} <chapter{0}>`", "break": ":pitfall:`{0}`",
+       "encore": "the encore :doc:`{0} </encores/{0}>`", "call": ":call:`{0}`"}
 QUIET = re.compile(r"`[^`<]*<[^>]*>`__?|https?://\S+")
 
 
@@ -113,22 +116,20 @@ class Errors(SphinxDirective):
         anchors = " ".join([code, *(name.lower() for name in all_names)])
         where = linked(row["where"], names, beyond, small=True)
         meaning = [linked(row["meaning"], names, beyond, small=False), "", f"Where: {where}."]
-        cards = sorted((name for name in naming.get(code, ()) if f":call:`{name}`" not in where), key=str.lower)
+        see = row["see"].split()
+        cards = sorted((name for name in naming.get(code, ()) if f":call:`{name}`" not in where and f"call:{name}" not in see),
+                       key=str.lower)
         if cards:
             meaning += ["", "Also on the cards of " + ", ".join(f":call:`{name}`" for name in cards) + "."]
-        see = [self.link(word) for word in row["see"].split()]
-        if see:
-            meaning += ["", "See: " + "; ".join(see) + "."]
+        meaning += ["", "See: " + "; ".join(self.link(word) for word in see) + "."]
         return [f".. index::{index}\n\n:anchors:`{anchors}`\\ **{code}** ``{row['name']}``\n\n*{texts[code]}*",
                 "\n".join(meaning), linked(row["do"], names, beyond, small=False)]
 
     def link(self, word):
         kind, _, what = word.partition(":")
-        if kind == "chapter":
-            return f":ref:`chapter {what} <chapter{what}>`"
-        if kind not in ("rule", "break"):
-            raise self.error(f"errors: {CODES}: '{word}' is none of rule:, chapter:, break:")
-        return f":rule:`{what}`" if kind == "rule" else f":pitfall:`{what}`"
+        if kind not in SEE:
+            raise self.error(f"errors: {CODES}: '{word}' is none of {', '.join(f'{known}:' for known in SEE)}")
+        return SEE[kind].format(what)
 
     @staticmethod
     def table(titles, widths, body):
@@ -155,7 +156,10 @@ class Codes(SphinxDirective):
 
 
 def check_all(app, env):
-    """Each code that a page gives with its number stands in the table, and under that name."""
+    """Each row leads somewhere; and each code that a page gives with its number stands in the table, and under that name."""
+    for row in table():
+        if not row["see"]:
+            log.warning("%s: the row of %s leads nowhere: its column see is empty", CODES, row["code"])
     names = {row["code"]: [row["name"], *other_names(row)] for row in table()}
     for page in sorted(env.found_docs):
         text = Path(env.doc2path(page)).read_text(encoding="utf-8")
