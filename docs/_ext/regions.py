@@ -1,18 +1,23 @@
-"""region: a named part of a compiled file, with the lines marked that are new in its chapter. changes: what became of named regions from one chapter to the next."""
+"""region: a named part of a compiled file, with the lines marked that are new in its chapter. changes: what became of
+named regions from one chapter to the next. And the check that no region stands on two cards, nor on two other pages."""
 
 import difflib
 import html
 import re
+from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from pygments.lexers import CppLexer
 from pygments.token import STANDARD_TYPES
 from sphinx.directives.code import container_wrapper
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 import news
 import sources
+
+log = logging.getLogger(__name__)
 
 
 class code_block(nodes.literal_block):
@@ -71,6 +76,35 @@ class Region(SphinxDirective):
         self.set_source_info(wrapper[-1])
         self.add_name(wrapper)
         return [wrapper]
+
+
+class RegionLink(SphinxRole):
+    """:region:`chapters/07_completion_port/main.cpp worker`: a link to the region in the whole program"""
+
+    def run(self):
+        path, _, name = self.text.partition(" ")
+        note_what_it_shows(self.env, path)
+        try:
+            lines = sources.numbered_region(path, name)
+        except sources.Mistake as mistake:
+            message = self.inliner.reporter.error(f"region: {mistake}", line=self.lineno)
+            return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
+        return [nodes.Text("region "), nodes.literal("", name), nodes.Text(" of "), whole_program(self.env, path, lines[0][0])], []
+
+
+SHOWN = re.compile(r"^[ ]*\.\. region:: (\S+ \S+)", re.MULTILINE)
+
+
+def check_all(app, env):
+    """A region stands on one page, that of its chapter mostly, and on one card besides: nobody reads the same code five times."""
+    pages = {}
+    for page in sorted(env.found_docs):
+        for region in set(SHOWN.findall(Path(env.doc2path(page)).read_text(encoding="utf-8"))):
+            pages.setdefault((region, page.startswith("calls/")), []).append(page)
+    for (region, on_cards), found in sorted(pages.items()):
+        if len(found) > 1:
+            log.warning("the region %s stands on %d %s, and not on one: %s; the others link to it, by :region:`%s`", region,
+                        len(found), "cards" if on_cards else "pages", ", ".join(found), region, location=found[-1])
 
 
 LOCAL = re.compile(r'"([\w./]+)"')
@@ -272,4 +306,6 @@ def setup(app):
     app.add_node(changes_block, html=(visit_html, None), text=(visit_text, None))
     app.add_directive("region", Region)
     app.add_directive("changes", Changes)
+    app.add_role("region", RegionLink())
+    app.connect("env-check-consistency", check_all)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
