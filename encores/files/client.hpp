@@ -73,6 +73,8 @@ protected:
     virtual bool is_open() const noexcept = 0;
     virtual int receive_into(char* room, DWORD bytes) noexcept = 0;
     virtual int send_from(const char* from, DWORD bytes) noexcept = 0;
+    // Not so where what comes are messages: one may be empty.
+    virtual bool ends_by_no_bytes() const noexcept { return true; }
     // Whether the wait for a client has ended well or not, it is over.
     virtual void wait_is_over(bool) noexcept {}
     // \return whether the handle can send a file by itself
@@ -120,7 +122,7 @@ private:
             read_name(std::move(mine));
             break;
         case step::name:
-            if (ended.bytes > 0) { // else a client that sends no more
+            if (ended.bytes > 0 || !c.ends_by_no_bytes()) { // else it sends no more
                 c.line_end_ += ended.bytes;
                 read_name(std::move(mine));
             }

@@ -79,6 +79,7 @@ private:
     int send_from(const char* from, DWORD bytes) noexcept override {
         return code_of(::WriteFile(pipe_.get(), from, bytes, nullptr, this));
     }
+    bool ends_by_no_bytes() const noexcept override { return false; }
     void wait_is_over(bool well) noexcept override;
 
     unique_file pipe_;
@@ -142,7 +143,7 @@ private:
     // [/new_instance]
 
     // [connect]
-    // False if a client was there at once, so that another instance is needed.
+    // False if this instance has had its client already, so that another one is needed.
     bool wait_for_client(unique_file instance) {
         auto mine = std::make_unique<pipe_client>(std::move(instance), service_, *this);
         const HANDLE pipe = mine->pipe();
@@ -157,10 +158,11 @@ private:
         }
         mine.reset(lent);
         // back: the client: at once
-        if (code != ERROR_PIPE_CONNECTED) {
+        if (code == ERROR_PIPE_CONNECTED) { // it was faster than we, and no packet comes
+            client::start(std::move(mine));
+        } else if (code != ERROR_NO_DATA) { // 232: it was faster, and has gone again
             iocp::fail(code, "ConnectNamedPipe");
         }
-        client::start(std::move(mine)); // 535: it was faster than we, and no packet comes
         return false;
     }
     // [/connect]

@@ -234,6 +234,20 @@ TEST_CASE("clients of a pipe that are there before anybody waits for them are se
     CHECK_MESSAGE(running.err().empty(), "it complains: " << running.err());
 }
 
+TEST_CASE("clients of a pipe that leave at once do not close the door for the others") {
+    const shared_folder folder;
+    server running{folder.options({L"--pipe", pipe_name()})};
+    at_the_same_time(6, [](std::size_t) { // some open and close an instance before anybody waits on it
+        for (int i = 0; i < 100; ++i) {
+            const pipe_end leaves;
+        }
+    });
+    const pipe_end stays;
+    stays.check_gets("small.txt", whole("hello\n"));
+    check_stops(running);
+    CHECK_MESSAGE(running.err().empty(), "it complains: " << running.err());
+}
+
 TEST_CASE("a message that is longer than the room for it is read to its end") {
     const shared_folder folder;
     server running{folder.options({L"--pipe", pipe_name()})};
@@ -241,6 +255,19 @@ TEST_CASE("a message that is longer than the room for it is read to its end") {
     one.check_gets(std::string(600, 'x'), refused); // 234 twice
     one.check_gets("small.txt", whole("hello\n"));
     check_stops(running);
+}
+
+TEST_CASE("a message of no bytes is not the end of a pipe") {
+    const shared_folder folder;
+    server running{folder.options({L"--pipe", pipe_name()})};
+    const pipe_end one;
+    one.say("");
+    one.check_gets("small.txt", whole("hello\n"));
+    one.say("small");
+    one.say("");
+    one.check_gets(".txt", whole("hello\n"));
+    check_stops(running);
+    CHECK_MESSAGE(running.err().empty(), "it complains: " << running.err());
 }
 
 TEST_CASE("a file that becomes shorter while it is sent costs one client and is told by 38") {
