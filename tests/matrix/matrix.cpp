@@ -54,14 +54,15 @@ void CALLBACK entered(DWORD error, DWORD bytes, WSAOVERLAPPED* overlapped, DWORD
     ++*static_cast<receive*>(overlapped)->routines;
 }
 
-// What has told of the end, as often as it did.
-struct tidings {
-    int events = 0;
-    int packets = 0;
-    int routines = 0;
+// Who can tell of the end, in the order in which a look asks them.
+enum class teller { call, event, packet, routine };
 
-    int all() const { return events + packets + routines; }
-};
+// Who has told of it, in the order in which they were heard.
+using tidings = std::vector<teller>;
+
+bool has(const tidings& seen, teller one) {
+    return std::ranges::find(seen, one) != seen.end();
+}
 
 // Two connected sockets, and one receive on `ours` that is told of in one way.
 class cell {
@@ -86,7 +87,7 @@ public:
     // Ends what is in flight and waits for it: also where a check has failed in between.
     ~cell() {
         iocp::cancel_and_close(ours);
-        while (in_flight && look(deadline_ms).all() == 0) {
+        while (in_flight && look(deadline_ms).empty()) {
         }
     }
     cell(const cell&) = delete;
@@ -137,29 +138,28 @@ public:
     }
 
     // [look]
-    // Looks once at everything that could tell, and takes what is there. Each look waits for
-    // `patience` at most, alertably: what could call a routine, may.
-    tidings look(DWORD patience) {
+    // Looks at what could tell, one after the other, up to `last`, and takes what is there. Each
+    // look waits for `patience` at most, alertably: what could call a routine, may.
+    tidings look(DWORD patience, teller last = teller::routine) {
         tidings seen;
         const int before = routines;
-        if (has_event(how)) {
-            if (::WaitForSingleObjectEx(event.get(), patience, TRUE) == WAIT_OBJECT_0) {
-                ++seen.events;
-                CHECK(::WSAResetEvent(event.get()));
-            }
+        if (has_event(how) && last >= teller::event &&
+            ::WaitForSingleObjectEx(event.get(), patience, TRUE) == WAIT_OBJECT_0) {
+            seen.push_back(teller::event);
+            CHECK(::WSAResetEvent(event.get()));
         }
-        if (has_port(how)) {
+        if (has_port(how) && last >= teller::packet) {
             const DWORD limit = how == way::low_bit ? 0 : patience;
             const iocp::packet packet = iocp::dequeue(port, limit);
             if (packet.overlapped) {
-                ++seen.packets;
+                seen.push_back(teller::packet);
                 CHECK(packet.overlapped == &operation);
             }
         }
-        if (how == way::routine) {
+        if (how == way::routine && last >= teller::routine) {
             ::SleepEx(patience, TRUE);
         }
-        seen.routines = routines - before;
+        seen.insert(seen.end(), static_cast<std::size_t>(routines - before), teller::routine);
         return seen;
     }
     // [/look]
@@ -212,40 +212,54 @@ row row_of_this_case() {
 }
 
 // In the words of the table.
-std::string told_by(const tidings& seen) {
-    return seen.events && seen.packets ? "the event and a packet"
-           : seen.events               ? "the event"
-           : seen.packets              ? "a packet"
-           : seen.routines             ? "the routine"
-                                       : "the call";
+std::string_view told_by(const tidings& seen) {
+    return has(seen, teller::event) && has(seen, teller::packet) ? "the event and a packet"
+           : has(seen, teller::event)                            ? "the event"
+           : has(seen, teller::packet)                           ? "a packet"
+           : has(seen, teller::routine)                          ? "the routine"
+                                                                 : "the call";
 }
 
-std::string how_often(const tidings& seen) {
-    const int most = std::max({seen.events, seen.packets, seen.routines});
-    if (most > 1) {
-        return "several times";
+std::string_view how_often(const tidings& seen) {
+    for (const teller one : seen) {
+        if (std::ranges::count(seen, one) > 1) {
+            return "several times";
+        }
     }
-    return seen.all() > 1 ? "once each" : "once";
+    return seen.size() > 1 ? "once each" : "once";
 }
 
-std::string thread(const tidings& elsewhere, const tidings& here) {
-    if (elsewhere.all() + here.all() == 0) {
+std::string_view thread(const tidings& elsewhere, const tidings& here) {
+    if (elsewhere.empty() && here.empty()) {
         return "the submitting one";
     }
-    if (elsewhere.routines == 0 && here.routines > 0) {
+    if (!has(elsewhere, teller::routine) && has(here, teller::routine)) {
         return "the submitting one: in an alertable wait";
     }
-    return elsewhere.events && elsewhere.packets ? "any that waits for it and any that dequeues"
-           : elsewhere.events                    ? "any that waits for it"
-           : elsewhere.packets                   ? "any that dequeues"
-                                                 : "another one";
+    return has(elsewhere, teller::event) && has(elsewhere, teller::packet)
+               ? "any that waits for it and any that dequeues"
+           : has(elsewhere, teller::event)  ? "any that waits for it"
+           : has(elsewhere, teller::packet) ? "any that dequeues"
+                                            : "another one";
 }
 
-std::string back_when(const tidings& seen) {
-    return seen.packets    ? "the packet is dequeued"
-           : seen.events   ? "a wait reports the event"
-           : seen.routines ? "the routine is entered"
-                           : "the call returns";
+// What the table says of the moment at which the memory is back.
+teller gives_back(std::string_view when) {
+    if (when == "a wait reports the event") {
+        return teller::event;
+    }
+    if (when == "the packet is dequeued") {
+        return teller::packet;
+    }
+    if (when == "the routine is entered") {
+        return teller::routine;
+    }
+    REQUIRE(when == "the call returns");
+    return teller::call;
+}
+
+void append(tidings& to, const tidings& more) {
+    to.insert(to.end(), more.begin(), more.end());
 }
 
 // One cell, from the submit until nothing more can come.
@@ -253,44 +267,41 @@ void check(outcome what, way how) {
     cell one{how};
     one.submit(what);
     if (what == outcome::pending) {
-        CHECK_MESSAGE(one.look(0).all() == 0, "it tells before there is anything to tell");
+        CHECK_MESSAGE(one.look(0).empty(), "it tells before there is anything to tell");
         one.say_hello();
     }
     const row expected = row_of_this_case();
-    const bool by_call = expected.told_by == "the call";
 
     // [threads]
-    // Another thread looks first. What is for anybody is found there.
+    // Another thread looks first. What is for anybody is found there. Neither looks further than
+    // the table says that it must.
+    const teller last = gives_back(expected.back_when);
     tidings elsewhere;
-    if (!by_call) {
+    tidings here;
+    if (last != teller::call) {
         const DWORD patience = how == way::routine ? absence_ms : deadline_ms;
-        std::thread{[&] { elsewhere = one.look(patience); }}.join();
+        std::thread{[&] { elsewhere = one.look(patience, last); }}.join();
+        here = one.look(how == way::routine ? deadline_ms : 0, last);
     }
-    tidings seen = elsewhere;
-    const tidings here = by_call ? tidings{} : one.look(how == way::routine ? deadline_ms : 0);
     // [/threads]
-    seen.events += here.events;
-    seen.packets += here.packets;
-    seen.routines += here.routines;
+    tidings seen = elsewhere;
+    append(seen, here);
+    CHECK_MESSAGE((seen.empty() ? teller::call : seen.back()) == last,
+                  "it has not told of the end, or not as the last");
     if (what != outcome::failure) {
         CHECK(one.has_the_word());
     }
 
-    if (!by_call) {
-        REQUIRE_MESSAGE(seen.all() > 0, "nobody has told");
-    }
-    // Now it is ours again. Nothing tells a second time, and nothing is written.
+    // Now it is ours again. Nothing tells of it after that, and nothing is written.
     one.take_back();
     const tidings late = one.look(absence_ms);
-    seen.events += late.events;
-    seen.packets += late.packets;
-    seen.routines += late.routines;
+    CHECK_MESSAGE(late.empty(), "memory that is back is told of");
     CHECK_MESSAGE(one.is_left_alone(), "memory that is back has been written to");
+    append(seen, late);
 
     CHECK(told_by(seen) == expected.told_by);
     CHECK(thread(elsewhere, here) == expected.thread);
     CHECK(how_often(seen) == expected.how_often);
-    CHECK(back_when(seen) == expected.back_when);
 }
 
 } // namespace
@@ -372,7 +383,7 @@ TEST_CASE("the result of an operation is 996 until it has ended and tells as wel
     one.submit(outcome::pending);
     CHECK(one.result() == WSA_IO_INCOMPLETE);
     one.say_hello();
-    REQUIRE(one.look(deadline_ms).events == 1);
+    REQUIRE(one.look(deadline_ms) == tidings{teller::event});
     CHECK(one.result() == 0);
     one.take_back();
 }
@@ -380,5 +391,18 @@ TEST_CASE("the result of an operation is 996 until it has ended and tells as wel
 TEST_CASE("a submit that names a routine is refused on a socket that has a port") {
     cell one{way::port};
     CHECK(one.receive_into(entered) == WSAEINVAL);
-    CHECK(one.look(absence_ms).all() == 0);
+    CHECK(one.look(absence_ms).empty());
+}
+
+TEST_CASE("when the event of an operation on a port is set the operation's packet is still in the port") {
+    for (const outcome what : {outcome::success, outcome::pending}) {
+        cell one{way::port_and_event};
+        one.submit(what);
+        if (what == outcome::pending) {
+            one.say_hello();
+        }
+        REQUIRE(one.look(deadline_ms, teller::event) == tidings{teller::event});
+        CHECK(one.look(deadline_ms) == tidings{teller::packet}); // with the address of the operation
+        one.take_back();
+    }
 }
