@@ -39,7 +39,7 @@ echo   tutorial run [NN] [-- ARGS]       builds and starts chapter NN, or the fu
 echo   tutorial talk [--udp] [--port N]  a small client: what you type goes out, what comes back is shown
 echo   tutorial test [NN] [--all]        builds and runs the tests, or those of chapter NN; --all adds the long ones
 echo   tutorial check NN PROGRAM.exe [--has LIST] [-- ARGS]
-echo                                     runs chapter NN's checks against your own server. It says what else could be run
+echo                                     runs chapter NN's tests against your own server. It says what else could be run
 echo   tutorial watch NN^|PROGRAM.exe [OPTIONS] [-- ARGS]
 echo                                     runs chapter NN, or an x64 program of your own, and tells what it does with Winsock
 echo                                     and ports; options: --strict, --quiet, --only socket=N, --trace FILE

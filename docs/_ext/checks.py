@@ -1,4 +1,4 @@
-"""test: names a check and links to it. checks: the list of all of them, by chapter."""
+"""test: names a test and links to it. checks: the list of all of them, by chapter."""
 
 import hashlib
 
@@ -36,7 +36,7 @@ class Test(SphinxRole):
         if name not in {listed for listed, _, _ in known[group]}:
             nearest = [f"{g}: {name}" for g in known for listed, _, _ in known[g] if listed == name]
             hint = f"; there is '{nearest[0]}'" if nearest else ""
-            return self.wrong(f"there is no check '{self.text}'{hint}")
+            return self.wrong(f"there is no test '{self.text}'{hint}")
         # Made by hand: an anchor in a page that is generated.
         link = nodes.reference(self.rawtext, name, internal=True, refuri="", classes=["check"])
         link["book_check"] = anchor(group, name)
