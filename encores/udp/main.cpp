@@ -129,8 +129,24 @@ private:
     }
     // [/complete]
 
-    // [receive]
+    // [again]
     void receive(datagram& one) noexcept {
+        constexpr int most = 16;
+        int code = submit_receive(one);
+        for (int told = 0; told < most && (code == WSAECONNRESET || code == WSAENETRESET);
+             ++told) {
+            ++lost_; // not of this receive: an earlier answer has found nobody
+            code = submit_receive(one);
+        }
+        if (code != 0) {
+            rest(one, static_cast<DWORD>(code), "WSARecvFrom");
+        }
+    }
+    // [/again]
+
+    // [receive]
+    // \return 0, or the code with which it has failed at once
+    int submit_receive(datagram& one) noexcept {
         one.clear();
         one.receiving = true;
         one.from_length = sizeof one.from; // goes in: the room; comes out: the length
@@ -142,11 +158,12 @@ private:
                                            reinterpret_cast<sockaddr*>(&one.from),
                                            &one.from_length, &one, nullptr);
         const int code = returned == 0 ? 0 : ::WSAGetLastError();
-        if (code != 0 && code != WSA_IO_PENDING && code != WSAEMSGSIZE) {
-            --in_flight_;
-            // back: all of it, at once
-            rest(one, static_cast<DWORD>(code), "WSARecvFrom");
-        } // 10040: a datagram was there and did not fit; a packet says so once more
+        if (code == 0 || code == WSA_IO_PENDING || code == WSAEMSGSIZE) {
+            return 0; // 10040: a datagram was there and did not fit; a packet says so too
+        }
+        --in_flight_;
+        // back: all of it, at once
+        return code;
     }
     // [/receive]
 

@@ -18,13 +18,16 @@
 /// and sees how many there were.
 ///
 /// What can fail. A function fails before anything has happened: the system's own is not called.
-///   accept, AcceptEx, socket, WSASocketW, closesocket, WSAEventSelect, WSACreateEvent, WSAEnumNetworkEvents,
-///   WSAWaitForMultipleEvents, WSAGetOverlappedResult, WSAPoll, select, recv, send, WSARecv, WSASend, shutdown,
+///   accept, AcceptEx, ConnectEx, socket, WSASocketW, closesocket, WSAEventSelect, WSACreateEvent, WSAEnumNetworkEvents,
+///   WSAWaitForMultipleEvents, WSAGetOverlappedResult, WSAPoll, select, recv, send, WSARecv, WSASend, WSARecvFrom, shutdown,
 ///   setsockopt, WSACleanup, CreateIoCompletionPort, PostQueuedCompletionStatus, GetQueuedCompletionStatus,
 ///   GetQueuedCompletionStatusEx, SetFileCompletionNotificationModes, SetConsoleCtrlHandler
 ///   thread: std::thread finds no thread (_beginthreadex); the code is for show
 ///   new: operator new in all its forms, and so whatever the standard library allocates, for the code stands the least
 ///        size. A thread's start, an exception and stdio use malloc, which never fails here.
+/// Operations that end with a failure: the call says 997, nothing is submitted, and a packet on the port that was used last
+/// tells the code. For programs that dequeue by GetQueuedCompletionStatus.
+///   ConnectEx_ends, WSARecvFrom_ends
 /// Calls that come out differently:
 ///   select_says_ready: select says that all it was asked about is ready, though it is not; the code is for show
 ///   accept_arms_nothing: accept fails and sets no event again, as Wine 8 does it
@@ -33,7 +36,7 @@
 ///   after an accept that was made to fail the event of WSAEventSelect is set again, for the client is still there.
 ///
 /// GetQueuedCompletionStatus with a code of its own fails as a dequeue fails, without a packet. What is in flight comes
-/// back as the system has it: a rule makes a submit fail at once, never a completion.
+/// back as the system has it: but for the two that end, a rule makes a submit fail at once, never a completion.
 
 #include <atomic>
 #include <cstddef>

@@ -20,6 +20,7 @@
 #include <iterator>
 #include <malloc.h>
 #include <new>
+#include <utility>
 
 namespace faults {
 
@@ -42,6 +43,7 @@ namespace {
     X(send, L"ws2_32.dll", SOCKET_ERROR)                                                                               \
     X(WSARecv, L"ws2_32.dll", SOCKET_ERROR)                                                                            \
     X(WSASend, L"ws2_32.dll", SOCKET_ERROR)                                                                            \
+    X(WSARecvFrom, L"ws2_32.dll", SOCKET_ERROR)                                                                        \
     X(shutdown, L"ws2_32.dll", SOCKET_ERROR)                                                                           \
     X(setsockopt, L"ws2_32.dll", SOCKET_ERROR)                                                                         \
     X(WSACleanup, L"ws2_32.dll", SOCKET_ERROR)                                                                         \
@@ -57,6 +59,9 @@ enum fault : std::size_t {
 #undef FAULTS_NAME
         GetQueuedCompletionStatus_fails,
     AcceptEx_fails,
+    ConnectEx_fails,
+    ConnectEx_ends,
+    WSARecvFrom_ends,
     thread_fails,
     accept_arms_nothing,
     select_says_ready,
@@ -69,6 +74,9 @@ constexpr const char* names[] = {
 #undef FAULTS_NAME
         "GetQueuedCompletionStatus",
     "AcceptEx",
+    "ConnectEx",
+    "ConnectEx_ends",
+    "WSARecvFrom_ends",
     "thread",
     "accept_arms_nothing",
     "select_says_ready",
@@ -173,6 +181,39 @@ INT WSAAPI inet_pton_strictly(INT family, PCSTR text, PVOID address) {
     return real_inet_pton(family, text, address);
 }
 
+// An operation that ends with a failure: the system never hears of it, and a packet of our own tells. The code stands
+// where the bytes do.
+constinit std::atomic<HANDLE> newest_port{nullptr};
+constexpr ULONG_PTR key_of_failures = 0xfa17;
+
+using plain_port = replaced<CreateIoCompletionPort_fails, decltype(::CreateIoCompletionPort)>;
+HANDLE WINAPI make_port(HANDLE file, HANDLE existing, ULONG_PTR key, DWORD concurrency) {
+    const HANDLE port = plain_port::call(file, existing, key, concurrency);
+    if (port != nullptr) {
+        newest_port = port;
+    }
+    return port;
+}
+
+bool ends_with_failure(fault what, OVERLAPPED* operation) {
+    using post = replaced<PostQueuedCompletionStatus_fails, decltype(::PostQueuedCompletionStatus)>;
+    const std::uint32_t code = fault_of(what);
+    if (code == none || !post::real(newest_port, code, key_of_failures, operation)) {
+        return false;
+    }
+    ::SetLastError(ERROR_IO_PENDING);
+    return true;
+}
+
+using plain_receive_from = replaced<WSARecvFrom_fails, decltype(::WSARecvFrom)>;
+int WSAAPI receive_from(SOCKET socket, WSABUF* buffers, DWORD count, DWORD* bytes, DWORD* flags, sockaddr* from,
+                        INT* from_length, WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
+    if (ends_with_failure(WSARecvFrom_ends, overlapped)) {
+        return SOCKET_ERROR;
+    }
+    return plain_receive_from::call(socket, buffers, count, bytes, flags, from, from_length, overlapped, routine);
+}
+
 decltype(&::GetQueuedCompletionStatus) real_dequeue = nullptr;
 BOOL WINAPI dequeue(HANDLE port, DWORD* bytes, ULONG_PTR* key, OVERLAPPED** overlapped, DWORD limit) {
     if (const std::uint32_t code = fault_of(GetQueuedCompletionStatus_fails); code != none) {
@@ -180,10 +221,16 @@ BOOL WINAPI dequeue(HANDLE port, DWORD* bytes, ULONG_PTR* key, OVERLAPPED** over
         ::SetLastError(code);
         return FALSE;
     }
-    return real_dequeue(port, bytes, key, overlapped, limit);
+    const BOOL succeeded = real_dequeue(port, bytes, key, overlapped, limit);
+    if (succeeded && *key == key_of_failures) {
+        ::SetLastError(std::exchange(*bytes, 0));
+        *key = 0;
+        return FALSE;
+    }
+    return succeeded;
 }
 
-// AcceptEx comes from WSAIoctl, which then hands out this one.
+// AcceptEx and ConnectEx come from WSAIoctl, which then hands out these.
 constinit std::atomic<LPFN_ACCEPTEX> real_acceptex{nullptr};
 BOOL PASCAL acceptex(SOCKET listener, SOCKET accepted, void* block, DWORD receive_length, DWORD local_room,
                      DWORD remote_room, DWORD* bytes, OVERLAPPED* overlapped) {
@@ -194,18 +241,39 @@ BOOL PASCAL acceptex(SOCKET listener, SOCKET accepted, void* block, DWORD receiv
     return real_acceptex.load()(listener, accepted, block, receive_length, local_room, remote_room, bytes, overlapped);
 }
 
+constinit std::atomic<LPFN_CONNECTEX> real_connectex{nullptr};
+BOOL PASCAL connectex(SOCKET socket, const sockaddr* name, int length, void* first_data, DWORD data_length,
+                      DWORD* bytes, OVERLAPPED* overlapped) {
+    if (const std::uint32_t code = fault_of(ConnectEx_fails); code != none) {
+        ::SetLastError(code);
+        return FALSE;
+    }
+    if (ends_with_failure(ConnectEx_ends, overlapped)) {
+        return FALSE;
+    }
+    return real_connectex.load()(socket, name, length, first_data, data_length, bytes, overlapped);
+}
+
+// Puts ours in the place of the function that was asked for, if it was this one.
+template <typename Function>
+void hand_out(const GUID& asked, const GUID& id, std::atomic<Function>& real, Function ours, void* out) {
+    if (std::memcmp(&asked, &id, sizeof id) == 0) {
+        Function function = nullptr;
+        std::memcpy(&function, out, sizeof function);
+        real = function;
+        std::memcpy(out, &ours, sizeof ours);
+    }
+}
+
 decltype(&::WSAIoctl) real_ioctl = nullptr;
 int WSAAPI ioctl(SOCKET socket, DWORD code, void* in, DWORD in_size, void* out, DWORD out_size, DWORD* bytes,
                  WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
     const int result = real_ioctl(socket, code, in, in_size, out, out_size, bytes, overlapped, routine);
-    constexpr GUID wanted = WSAID_ACCEPTEX;
-    if (result == 0 && code == SIO_GET_EXTENSION_FUNCTION_POINTER && in_size == sizeof wanted &&
-        std::memcmp(in, &wanted, sizeof wanted) == 0 && out_size == sizeof(LPFN_ACCEPTEX)) {
-        LPFN_ACCEPTEX function = nullptr;
-        std::memcpy(&function, out, sizeof function);
-        real_acceptex = function;
-        function = acceptex;
-        std::memcpy(out, &function, sizeof function);
+    if (GUID asked{}; result == 0 && code == SIO_GET_EXTENSION_FUNCTION_POINTER && in_size == sizeof asked &&
+                      out_size == sizeof(LPFN_ACCEPTEX)) {
+        std::memcpy(&asked, in, sizeof asked);
+        hand_out<LPFN_ACCEPTEX>(asked, WSAID_ACCEPTEX, real_acceptex, acceptex, out);
+        hand_out<LPFN_CONNECTEX>(asked, WSAID_CONNECTEX, real_connectex, connectex, out);
     }
     return result;
 }
@@ -263,6 +331,10 @@ private:
             ours = &event_select;
         } else if constexpr (What == WSAPoll_fails) {
             ours = &poll_strictly;
+        } else if constexpr (What == WSARecvFrom_fails) {
+            ours = &receive_from;
+        } else if constexpr (What == CreateIoCompletionPort_fails) {
+            ours = &make_port;
         } else if constexpr (What == select_fails) {
             ours = &lying_select<Function>::call;
         }
