@@ -49,10 +49,14 @@ inline constexpr check cancel_of_nothing{"cancel-of-nothing", certainty::heurist
 inline constexpr check cancel_missing{"cancel-missing", certainty::heuristic};
 inline constexpr check listener_deaf{"listener-deaf", certainty::heuristic};
 inline constexpr check socket_inherited{"socket-inherited", certainty::heuristic};
+inline constexpr check thread_ended_with_event{"thread-ended-with-event",
+                                               certainty::heuristic};
 inline constexpr check packet_from_elsewhere{"packet-from-elsewhere", certainty::info};
 inline constexpr check port_closed_with_waiters{"port-closed-with-waiters",
                                                 certainty::info};
 inline constexpr check packets_pile_up{"packets-pile-up", certainty::info};
+inline constexpr check closed_with_unread_input{"closed-with-unread-input",
+                                                certainty::info};
 inline constexpr check untracked{"untracked", certainty::info};
 
 } // namespace checks

@@ -201,6 +201,9 @@ int WSAAPI our_setsockopt(SOCKET handle, int level, int option, const char* valu
                    option == SO_UPDATE_ACCEPT_CONTEXT && listener) {
             record.context_failed(*listener);
         }
+    } else if (const auto how = guarded_read(reinterpret_cast<const linger*>(value));
+               option == SO_LINGER && ok && how) {
+        record.lingers(handle, how->l_onoff != 0 && how->l_linger == 0);
     }
     return result;
 }

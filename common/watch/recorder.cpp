@@ -175,7 +175,7 @@ ticket recorder::enter(const char* call, SOCKET handle) try {
         entered.socket = socket->number;
         const inside one{thread.number, call, 0};
         told_.entering(world_, *socket, one, at(thread));
-        socket->threads.push_back(one);
+        socket->enter(one);
     }
     return entered;
 } catch (const std::exception&) {
@@ -202,6 +202,11 @@ void recorder::leave(const ticket& entered, bool ok, std::uint32_t bytes,
                      std::uint32_t error) try {
     const locked guard(*this);
     leave_socket(entered);
+    if (socket_info* const socket = find(entered.handle);
+        !ok && error != WSAEWOULDBLOCK && socket != nullptr &&
+        socket->number == entered.socket) {
+        socket->failed = true;
+    }
     emit({.kind = record_kind::call,
           .began = entered.began,
           .thread = entered.thread,
@@ -237,7 +242,8 @@ void recorder::thread_ends() try {
     std::vector<const operation*> its =
         world_.touching(found->second.stack_low, found->second.stack_high);
     for (const auto& [number, one] : world_.operations) {
-        if (one.thread == found->second.number && one.told != told_by::port) {
+        if (one.thread == found->second.number &&
+            (one.told != told_by::port || one.event != nullptr)) {
             its.push_back(&one);
         }
     }

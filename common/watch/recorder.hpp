@@ -39,8 +39,9 @@ public:
     /// A thread is about to make a call that is on no socket, such as a wait for packets.
     virtual void calling(const world& before, const moment& at) = 0;
     /// closesocket is about to be called.
+    /// \param unread bytes that have come and that nobody has received
     virtual void closing(const world& before, const socket_info& socket,
-                         const moment& at) = 0;
+                         std::uint32_t unread, const moment& at) = 0;
     /// A listening socket has had no accept in flight for a while, and the last one had
     /// failed.
     virtual void deaf(const socket_info& socket, const moment& at) = 0;
@@ -176,6 +177,7 @@ public:
     void associated(HANDLE handle, HANDLE port, std::uint64_t key);
     void skips_packets(HANDLE handle);
     void has_context(SOCKET handle);
+    void lingers(SOCKET handle, bool resets);
     void made_event(HANDLE event);
     /// After SO_UPDATE_ACCEPT_CONTEXT has failed: the accept has.
     void context_failed(SOCKET listener);

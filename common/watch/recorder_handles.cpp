@@ -37,7 +37,7 @@ socket_info recorder::closing(const char* call, SOCKET handle, std::uint32_t unr
     if (found == world_.sockets.end()) {
         return {};
     }
-    told_.closing(world_, found->second, at(thread));
+    told_.closing(world_, found->second, unread, at(thread));
     socket_info socket = std::move(found->second);
     world_.sockets.erase(found);
     emit({.kind = record_kind::close,
@@ -105,6 +105,15 @@ void recorder::has_context(SOCKET handle) try {
     const locked guard(*this);
     if (socket_info* const socket = find(handle)) {
         socket->needs_context = nullptr;
+    }
+} catch (const std::exception&) {
+    lost_sight();
+}
+
+void recorder::lingers(SOCKET handle, bool resets) try {
+    const locked guard(*this);
+    if (socket_info* const socket = find(handle)) {
+        socket->resets = resets;
     }
 } catch (const std::exception&) {
     lost_sight();

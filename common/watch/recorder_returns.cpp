@@ -33,6 +33,7 @@ void recorder::come_back(std::uint64_t number, record what) {
         socket != nullptr && socket->number == one.socket) {
         std::erase_if(socket->threads,
                       [&](const inside& call) { return call.operation == number; });
+        socket->failed = socket->failed || what.result == outcome::failed;
     }
     const bool failed = what.result == outcome::failed;
     if (one.accept_handle != INVALID_SOCKET) {

@@ -84,7 +84,7 @@ ticket recorder::submit(submission next) try {
     told_.entering(world_, socket, call, at(thread));
     told_.submitting(world_, one, at(thread));
     submits_to_pool(one);
-    socket.threads.push_back(call);
+    socket.enter(call);
     emit({.kind = record_kind::submit,
           .thread = thread.number,
           .call = one.call,

@@ -2,6 +2,7 @@
 
 #include "common/watch/guarded_read.hpp"
 #include "common/watch/stack.hpp"
+#include "common/watch/words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -182,7 +183,10 @@ void rules::submitting(const world& before, const operation& next, const moment&
         const std::size_t address =
             next.family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
         const std::size_t least = address + 16; // Microsoft's page on AcceptEx
-        if (next.local_address_bytes < least || next.remote_address_bytes < least) {
+        // No room at all for the local one leaves it out, by Wine's test_AcceptEx.
+        const bool local_fits =
+            next.local_address_bytes == 0 || next.local_address_bytes >= least;
+        if (!local_fits || next.remote_address_bytes < least) {
             say(checks::acceptex_short_address, at, nullptr, next.socket,
                 what + " has room for addresses of " +
                     std::to_string(next.local_address_bytes) + " and " +
@@ -242,7 +246,8 @@ void rules::calling(const world& before, const moment& at) {
     look_at_frames(before, at);
 }
 
-void rules::closing(const world& before, const socket_info& socket, const moment& at) {
+void rules::closing(const world& before, const socket_info& socket, std::uint32_t unread,
+                    const moment& at) {
     for (const inside& other : socket.threads) {
         if (socket.is_socket() && other.thread != at.thread) {
             say(checks::close_during_call, at, nullptr, socket.number,
@@ -251,6 +256,16 @@ void rules::closing(const world& before, const socket_info& socket, const moment
                     " is inside " + other.call + " on it");
             break;
         }
+    }
+    // A connection that has failed had lost what was on its way before it was closed. And
+    // whoever closes with a send in flight knows that not all of it will arrive.
+    const bool may_lose = unread > 0 && socket.type == SOCK_STREAM && socket.has_sent &&
+                          !socket.failed && !socket.resets;
+    if (may_lose && !before.sends_on(socket.number)) {
+        say(checks::closed_with_unread_input, at, nullptr, socket.number,
+            name_of_socket(socket.number) + " is closed with " + bytes_words(unread) +
+                " unread: that resets the connection, and what was sent and is still on "
+                "its way may be lost");
     }
     look_at_frames(before, at);
 }
@@ -392,6 +407,13 @@ void rules::thread_ending(const world& before, const thread_info& thread,
                 "t" + std::to_string(thread.number) + " ends with " + name_of(one) +
                     " in flight, which it has submitted: Windows cancels it");
         }
+        if (one.thread == thread.number && one.pending && one.socket_seen &&
+            one.told == told_by::port && one.event != nullptr) {
+            say(checks::thread_ended_with_event, at, &one, one.socket,
+                "t" + std::to_string(thread.number) + " ends with " + name_of(one) +
+                    " in flight, which it has submitted with an event besides the port: "
+                    "Windows may cancel it");
+        }
     }
     for (const operation* const one :
          before.touching(thread.stack_low, thread.stack_high)) {
@@ -434,7 +456,7 @@ void rules::inheriting(const socket_info& socket, std::size_t others, const char
         std::string(call) + " starts a process that inherits " +
             name_of_socket(socket.number) +
             (others == 0 ? "" : " and " + std::to_string(others) + " more sockets") +
-            ": closing them here ends nothing while it lives");
+            ": closing here does not end the connection while it lives");
 }
 
 void rules::cancelled_nothing(const socket_info& socket, const operation& other,

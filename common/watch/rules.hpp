@@ -45,7 +45,8 @@ public:
     void entering(const world& before, const socket_info& socket, const inside& call,
                   const moment& at) override;
     void calling(const world& before, const moment& at) override;
-    void closing(const world& before, const socket_info& socket, const moment& at) override;
+    void closing(const world& before, const socket_info& socket, std::uint32_t unread,
+                 const moment& at) override;
     void deaf(const socket_info& socket, const moment& at) override;
     void piling_up(const port_info& port, const moment& at) override;
     void inheriting(const socket_info& socket, std::size_t others, const char* call,

@@ -67,6 +67,12 @@ std::vector<const operation*> world::touching(std::uintptr_t begin,
     return all;
 }
 
+bool world::sends_on(std::uint32_t socket) const {
+    return std::any_of(operations.begin(), operations.end(), [&](const auto& entry) {
+        return entry.second.socket == socket && is_send(entry.second.call);
+    });
+}
+
 bool world::is_lent(std::uintptr_t begin, std::uintptr_t end) const noexcept {
     bool found = false;
     each_range(begin, end, [&](std::uint64_t) {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +22,11 @@ struct inside {
     const char* call = "";
     std::uint64_t operation = 0; ///< the one that it submits; 0 for a call without
 };
+
+/// \return whether the call sends on a stream
+inline bool is_send(std::string_view call) {
+    return call == "WSASend" || call == "send" || call == "TransmitFile";
+}
 
 /// An open socket, or a file or a pipe that was opened for overlapped operations.
 struct socket_info {
@@ -39,11 +45,20 @@ struct socket_info {
     std::uint64_t last_accepted = 0;     ///< when that was, in nanoseconds since the start
     std::uint64_t record_then = 0;       ///< the last record at that time
     bool untracked = false;              ///< its packets are dequeued inside the system
-    PTP_IO pool = nullptr;               ///< what ties it to the system's thread pool
+    bool has_sent = false;               ///< something was sent on it, or tried
+    bool failed = false;   ///< a call or an operation on it has: it may be past saving
+    bool resets = false;   ///< SO_LINGER is on with 0 seconds: its close is meant to reset
+    PTP_IO pool = nullptr; ///< what ties it to the system's thread pool
     std::vector<inside> threads{};
     call_stack made{};
 
     bool is_socket() const { return type >= 0; }
+
+    /// A thread enters a call on it.
+    void enter(const inside& call) {
+        has_sent = has_sent || is_send(call.call);
+        threads.push_back(call);
+    }
 };
 
 /// A function's frame on a stack: the place of its return address, and that address. While
@@ -181,6 +196,9 @@ public:
 
     /// \return the operations in flight that have lent some byte of [begin, end)
     std::vector<const operation*> touching(std::uintptr_t begin, std::uintptr_t end) const;
+
+    /// \return whether a send is in flight on this socket
+    bool sends_on(std::uint32_t socket) const;
 
     /// \return whether there is one; it takes no memory to find out
     bool is_lent(std::uintptr_t begin, std::uintptr_t end) const noexcept;

@@ -366,6 +366,10 @@ TEST_CASE("acceptex-short-address lets an imported AcceptEx with room enough pas
     check_silent("acceptex-short-address", "right import");
 }
 
+TEST_CASE("acceptex-short-address lets an AcceptEx pass that leaves the local address out") {
+    check_silent("acceptex-short-address", "right none");
+}
+
 TEST_CASE("accept-context-missing names shutdown of an accepted socket without its context") {
     check_named("accept-context-missing", "wrong");
 }
@@ -564,6 +568,34 @@ TEST_CASE("listener-deaf names a listener that nobody submits an accept for afte
 
 TEST_CASE("listener-deaf lets a listener pass whose next accept is submitted whatever became of the last one") {
     check_silent("listener-deaf", "right");
+}
+
+TEST_CASE("thread-ended-with-event names a receive on a port whose event takes it with its thread") {
+    check_named("thread-ended-with-event", "wrong");
+}
+
+TEST_CASE("thread-ended-with-event lets a receive pass that a port alone is told of") {
+    check_silent("thread-ended-with-event", "right");
+}
+
+TEST_CASE("thread-ended-with-event lets a thread pass that waits for what it has submitted") {
+    check_silent("thread-ended-with-event", "right stays");
+}
+
+TEST_CASE("closed-with-unread-input names a close that resets the connection") {
+    check_named("closed-with-unread-input", "wrong", true);
+}
+
+TEST_CASE("closed-with-unread-input lets a socket be closed whose input was read to its end") {
+    check_silent("closed-with-unread-input", "right");
+}
+
+TEST_CASE("closed-with-unread-input lets a socket be closed that a send is in flight on") {
+    check_silent("closed-with-unread-input", "right stuck");
+}
+
+TEST_CASE("closed-with-unread-input lets a reset pass that is wanted") {
+    check_silent("closed-with-unread-input", "right reset");
 }
 
 TEST_CASE("socket-inherited names the start of a process that inherits a socket") {

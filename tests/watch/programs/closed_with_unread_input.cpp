@@ -48,6 +48,7 @@ void wrong() {
     pair sockets;
     const std::size_t sent = fill(sockets.ours);
     make_readable(sockets); // one word more from the client, which nobody wants to read
+    // here
     close(sockets.ours);
     compare(sent, count_to_the_end(sockets.theirs));
 }
@@ -70,8 +71,34 @@ void right() {
 }
 // [/right]
 
+// [right_reset]
+void right_reset() {
+    pair sockets;
+    fill(sockets.ours);
+    make_readable(sockets);
+    reset(sockets.ours); // a reset is what is wanted
+}
+// [/right_reset]
+
+// [right_stuck]
+void right_stuck() {
+    pair sockets;
+    fill(sockets.ours);
+    make_readable(sockets);
+    static char more[] = "more";
+    static OVERLAPPED overlapped{};
+    WSABUF buffer{sizeof more, more};
+    const iocp::unique_handle port = port_of(sockets);
+    check_submitted(::WSASend(sockets.ours, &buffer, 1, nullptr, 0, &overlapped, nullptr), "WSASend");
+    check(::CancelIoEx(reinterpret_cast<HANDLE>(sockets.ours), &overlapped), "CancelIoEx");
+    close(sockets.ours); // with a send in flight nobody takes it that all was sent
+    dequeue(port);
+}
+// [/right_stuck]
+
 } // namespace
 
 int main(int argc, char** argv) {
-    return run(argc, argv, {{"wrong", wrong}, {"right", right}});
+    return run(argc, argv,
+               {{"wrong", wrong}, {"right", right}, {"right reset", right_reset}, {"right stuck", right_stuck}});
 }

@@ -70,9 +70,13 @@ pair::pair() : ours{INVALID_SOCKET}, theirs{INVALID_SOCKET} {
     }
 }
 
+// By a reset, since a program may leave unread what it has sent to itself.
 pair::~pair() {
-    close(ours);
-    close(theirs);
+    for (SOCKET* const one : {&ours, &theirs}) {
+        if (*one != INVALID_SOCKET) {
+            reset(*one);
+        }
+    }
 }
 
 void check(bool good, const char* call) {

@@ -39,7 +39,7 @@ struct listener {
 };
 
 /// Two sockets of this program that are connected to each other, both for overlapped operations. A blocking call on
-/// them fails when it takes longer than patience_ms. Each that has not been set to INVALID_SOCKET is closed at the end.
+/// them fails when it takes longer than patience_ms. Each that has not been set to INVALID_SOCKET is reset at the end.
 struct pair {
     pair();
     ~pair();
