@@ -80,8 +80,8 @@ function(add_chapter_tests name)
 endfunction()
 
 # add_encore_tests(name sources...)
-# The tests of one encore: target NAME_tests, labels encore-NAME and encore-NAME-long; and the quick ones a second time on the
-# program that has the watch in it, label encore-NAME-watched-long.
+# The tests of one encore: target NAME_tests, labels encore-NAME and encore-NAME-long; and all of them a second time on the
+# program that has the watch in it, label encore-NAME-watched-long: in a storm the rules are broken first.
 function(add_encore_tests name)
     add_executable(${name}_tests ${ARGN})
     target_link_libraries(${name}_tests PRIVATE test_support)
@@ -93,9 +93,9 @@ function(add_encore_tests name)
     endif()
     add_dependencies(${name}_tests ${name}_watched)
     doctest_discover_tests(${name}_tests
-        TEST_SPEC "*" --test-suite-exclude=long
+        TEST_SPEC "*"
         EXTRA_ARGS --watched
         TEST_PREFIX "'encore-${name} watched: '"
         TEST_LIST ${name}_WATCHED
-        PROPERTIES LABELS encore-${name}-watched-long TIMEOUT 120)
+        PROPERTIES LABELS encore-${name}-watched-long TIMEOUT 300)
 endfunction()
