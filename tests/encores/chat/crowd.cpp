@@ -201,7 +201,7 @@ crowd::crowd(const server& running, std::size_t talkers, std::size_t listeners, 
         const deadline until;
         while (!members_[0]->has_met(hello)) {
             if (until.passed()) {
-                throw failure("a greeting is not heard");
+                throw failure("nobody hears anything any more, not even a greeting");
             }
             if (!members_[0]->native().hears_nothing_for(20ms)) {
                 members_[0]->listen();
