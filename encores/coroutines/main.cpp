@@ -40,9 +40,7 @@ session echo(scope& all, iocp::unique_socket client) {
             break; // the client has said all it had to say
         }
         for (DWORD done = 0; done < received;) {
-            const DWORD sent =
-                co_await send_some(all, client, buffer + done, received - done);
-            done += sent;
+            done += co_await send_some(all, client, buffer + done, received - done);
         }
     }
     if (::shutdown(client.get(), SD_SEND) == SOCKET_ERROR) {
