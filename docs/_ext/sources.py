@@ -271,7 +271,8 @@ def checks(root=ROOT):
 # --- Win32 names ------------------------------------------------------------------------------------------------------
 
 CALL = re.compile(r"(?<![\w>:])::(?!operator\b)([A-Za-z_]\w*)\s*\(")
-OPTION = re.compile(r"\b(?:SO_[A-Z_]+|TCP_[A-Z_]+|IPV6_[A-Z0-9_]+|SIO_[A-Z_]+|FIONBIO)\b")
+# But for the names of what SIO_TCP_INITIAL_RTO is given, which its card explains.
+OPTION = re.compile(r"\b(?:SO_[A-Z_]+|TCP_(?!INITIAL_RTO_)[A-Z_]+|IPV6_[A-Z0-9_]+|SIO_[A-Z_]+|FIONBIO)\b")
 # Handed out by the system at run time; in the code only their types have names.
 POINTERS = {"LPFN_ACCEPTEX": "AcceptEx", "LPFN_GETACCEPTEXSOCKADDRS": "GetAcceptExSockaddrs",
             "LPFN_CONNECTEX": "ConnectEx", "LPFN_DISCONNECTEX": "DisconnectEx", "LPFN_TRANSMITFILE": "TransmitFile"}

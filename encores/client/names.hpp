@@ -1,5 +1,6 @@
 #pragma once
-// Encore client, names.hpp: from a name to the addresses that it has.
+// Encore client, names.hpp: from a name to the addresses that it has, and whether one of
+// them is this machine.
 
 #include "common/address.hpp"
 #include "common/error.hpp"
@@ -38,3 +39,14 @@ inline std::vector<iocp::address> resolve(const std::string& host, unsigned port
     return found;
 }
 // [/resolve]
+
+// [is_loopback]
+inline bool is_loopback(const iocp::address& where) noexcept {
+    if (where.family() == AF_INET) { // all that begins with 127
+        const auto& v4 = *reinterpret_cast<const sockaddr_in*>(where.get());
+        return v4.sin_addr.S_un.S_un_b.s_b1 == 127;
+    }
+    const auto& v6 = *reinterpret_cast<const sockaddr_in6*>(where.get());
+    return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) != 0;
+}
+// [/is_loopback]

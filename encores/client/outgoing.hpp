@@ -3,6 +3,7 @@
 // leaves and begins again. One thread takes all packets and looks after all connections,
 // so nothing here has a lock.
 
+#include "names.hpp"
 #include "tally.hpp"
 
 #include "chapters/12_orderly_end/operation.hpp"
@@ -18,6 +19,7 @@
 
 #include <mswsock.h>
 #include <ws2tcpip.h>
+#include <mstcpip.h>
 
 #include <algorithm>
 #include <chrono>
@@ -160,6 +162,26 @@ private:
     }
     // [/open]
 
+    // [fail_soon]
+    // A refusal may be a mistake of the network, so Windows asks twice more, and 2 s pass.
+    // On our own machine it is none. Without this nothing is wrong, only slow.
+    void fail_soon(const iocp::address& where) noexcept {
+        if (!is_loopback(where)) {
+            return;
+        }
+        TCP_INITIAL_RTO_PARAMETERS once{TCP_INITIAL_RTO_UNSPECIFIED_RTT,
+                                        TCP_INITIAL_RTO_NO_SYN_RETRANSMISSIONS};
+        DWORD bytes = 0;
+        if (::WSAIoctl(socket_.get(), SIO_TCP_INITIAL_RTO, &once, sizeof once, nullptr, 0,
+                       &bytes, nullptr, nullptr) == SOCKET_ERROR) {
+            const int code = ::WSAGetLastError();
+            if (code != WSAEOPNOTSUPP && code != WSAEINVAL) { // Wine, and an older Windows
+                iocp::report(code, "WSAIoctl SIO_TCP_INITIAL_RTO");
+            }
+        }
+    }
+    // [/fail_soon]
+
     // [connect]
     int submit_connect(const iocp::address& where) noexcept {
         DWORD sent = 0; // no first data
@@ -172,22 +194,19 @@ private:
     // [/connect]
 
     // [begin]
-    // A socket that DisconnectEx has given back is tried first. Where it cannot be
-    // connected a second time a new one takes its place.
+    // A socket that DisconnectEx has given back is tried first.
     void connect() noexcept {
         state_ = state::connecting;
+        used_ = static_cast<bool>(socket_);
+        ++tries_;
         const iocp::address& where = plan_.places[place_];
         try {
-            used_ = static_cast<bool>(socket_);
-            if (used_ && submit_connect(where) != 0) {
-                ++plan_.seen.replaced;
-                used_ = false;
-            }
             if (!used_) {
                 open(where);
-                if (const int code = submit_connect(where); code != 0) {
-                    not_connected(static_cast<DWORD>(code));
-                }
+                fail_soon(where);
+            }
+            if (const int code = submit_connect(where); code != 0) {
+                failed(static_cast<DWORD>(code));
             }
         } catch (const iocp::call_error& problem) {
             not_connected(problem.code());
@@ -195,12 +214,24 @@ private:
             not_connected(ERROR_OUTOFMEMORY);
         }
     }
+
+    // By the call or by its packet. The reason may be that the socket was used before: then
+    // the same once more, with a new one. That one is not used, so it ends here.
+    void failed(DWORD code) noexcept {
+        if (!used_) {
+            not_connected(code);
+            return;
+        }
+        ++plan_.seen.replaced;
+        socket_.reset(); // nothing is in flight on it
+        connect();
+    }
     // [/begin]
 
     // [connected]
     void connected(result ended) noexcept {
         if (ended.error != ERROR_SUCCESS) {
-            not_connected(ended.error);
+            failed(ended.error);
             return;
         }
         if (::setsockopt(socket_.get(), SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, nullptr,
@@ -255,8 +286,8 @@ private:
             WSAENETUNREACH,  ERROR_NETWORK_UNREACHABLE, // no way there now
             WSAEHOSTUNREACH, ERROR_HOST_UNREACHABLE,
             WSAECONNRESET,   ERROR_NETNAME_DELETED, // it has just ended
-            WSAEADDRINUSE,   WSAENOBUFS,            // we are short of something
-            WSAEMFILE};
+            WSAEADDRINUSE,   ERROR_DUP_NAME, // this pair of addresses is still in use
+            WSAENOBUFS,      WSAEMFILE};     // we are short of something
         return std::ranges::find(passing, code) != std::end(passing);
     }
 
@@ -265,7 +296,6 @@ private:
     // [retry]
     void not_connected(DWORD code) noexcept {
         const auto now = clock_type::now();
-        ++tries_;
         code_ = code;
         if (!may_pass(code) || now + pause_ >= give_up_at_ || plan_.stopping) {
             give_up(code);

@@ -21,7 +21,7 @@
 ///   accept, AcceptEx, ConnectEx, socket, WSASocketW, closesocket, WSAEventSelect, WSACreateEvent, WSAEnumNetworkEvents,
 ///   WSAWaitForMultipleEvents, WSAGetOverlappedResult, WSAPoll, select, recv, send, WSARecv, WSASend, WSARecvFrom, shutdown,
 ///   setsockopt, WSACleanup, CreateIoCompletionPort, PostQueuedCompletionStatus, GetQueuedCompletionStatus,
-///   GetQueuedCompletionStatusEx, SetFileCompletionNotificationModes, SetConsoleCtrlHandler
+///   GetQueuedCompletionStatusEx, SetFileCompletionNotificationModes, SetConsoleCtrlHandler, SIO_TCP_INITIAL_RTO (WSAIoctl)
 ///   thread: std::thread finds no thread (_beginthreadex); the code is for show
 ///   new: operator new in all its forms, and so whatever the standard library allocates, for the code stands the least
 ///        size. A thread's start, an exception and stdio use malloc, which never fails here.
@@ -31,6 +31,7 @@
 /// Calls that come out differently:
 ///   select_says_ready: select says that all it was asked about is ready, though it is not; the code is for show
 ///   accept_arms_nothing: accept fails and sets no event again, as Wine 8 does it
+///   getaddrinfo_finds_two: getaddrinfo finds ::1 before what the name has; the code is for show
 /// and, always, what Microsoft asks for and Wine does not:
 ///   WSAPoll fails with 10022 when an entry asks for no event; inet_pton fails with 10093 before WSAStartup;
 ///   after an accept that was made to fail the event of WSAEventSelect is set again, for the client is still there.

@@ -9,6 +9,7 @@
 
 #include <mswsock.h>
 #include <ws2tcpip.h>
+#include <mstcpip.h>
 
 #include <windows.h>
 
@@ -65,6 +66,8 @@ enum fault : std::size_t {
     thread_fails,
     accept_arms_nothing,
     select_says_ready,
+    getaddrinfo_finds_two,
+    SIO_TCP_INITIAL_RTO_fails,
     new_fails,
 };
 
@@ -80,6 +83,8 @@ constexpr const char* names[] = {
     "thread",
     "accept_arms_nothing",
     "select_says_ready",
+    "getaddrinfo_finds_two",
+    "SIO_TCP_INITIAL_RTO",
     "new",
 };
 static_assert(std::size(names) == new_fails + 1);
@@ -230,6 +235,32 @@ BOOL WINAPI dequeue(HANDLE port, DWORD* bytes, ULONG_PTR* key, OVERLAPPED** over
     return succeeded;
 }
 
+// ::1, which is put in front of what a name has.
+constinit sockaddr_in6 own_machine{};
+constinit ADDRINFOA in_front{};
+
+decltype(&::getaddrinfo) real_getaddrinfo = nullptr;
+INT WSAAPI find_two(PCSTR name, PCSTR service, const ADDRINFOA* hints, ADDRINFOA** found) {
+    const INT failed = real_getaddrinfo(name, service, hints, found);
+    if (failed == 0 && fault_of(getaddrinfo_finds_two) != none) {
+        own_machine.sin6_family = AF_INET6;
+        own_machine.sin6_addr.s6_addr[15] = 1;
+        own_machine.sin6_port = reinterpret_cast<const sockaddr_in*>((*found)->ai_addr)->sin_port;
+        in_front = **found;
+        in_front.ai_family = AF_INET6;
+        in_front.ai_addr = reinterpret_cast<sockaddr*>(&own_machine);
+        in_front.ai_addrlen = sizeof own_machine;
+        in_front.ai_next = *found;
+        *found = &in_front;
+    }
+    return failed;
+}
+
+decltype(&::freeaddrinfo) real_freeaddrinfo = nullptr;
+void WSAAPI free_two(ADDRINFOA* list) {
+    real_freeaddrinfo(list == &in_front ? in_front.ai_next : list);
+}
+
 // AcceptEx and ConnectEx come from WSAIoctl, which then hands out these.
 constinit std::atomic<LPFN_ACCEPTEX> real_acceptex{nullptr};
 BOOL PASCAL acceptex(SOCKET listener, SOCKET accepted, void* block, DWORD receive_length, DWORD local_room,
@@ -268,6 +299,11 @@ void hand_out(const GUID& asked, const GUID& id, std::atomic<Function>& real, Fu
 decltype(&::WSAIoctl) real_ioctl = nullptr;
 int WSAAPI ioctl(SOCKET socket, DWORD code, void* in, DWORD in_size, void* out, DWORD out_size, DWORD* bytes,
                  WSAOVERLAPPED* overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine) {
+    if (const std::uint32_t refused = code == SIO_TCP_INITIAL_RTO ? fault_of(SIO_TCP_INITIAL_RTO_fails) : none;
+        refused != none) {
+        ::SetLastError(refused);
+        return SOCKET_ERROR;
+    }
     const int result = real_ioctl(socket, code, in, in_size, out, out_size, bytes, overlapped, routine);
     if (GUID asked{}; result == 0 && code == SIO_GET_EXTENSION_FUNCTION_POINTER && in_size == sizeof asked &&
                       out_size == sizeof(LPFN_ACCEPTEX)) {
@@ -314,6 +350,8 @@ public:
 #undef FAULTS_REPLACE
         real_startup = table_.replace(L"ws2_32.dll", "WSAStartup", &startup);
         real_inet_pton = table_.replace(L"ws2_32.dll", "inet_pton", &inet_pton_strictly);
+        real_getaddrinfo = table_.replace(L"ws2_32.dll", "getaddrinfo", &find_two);
+        real_freeaddrinfo = table_.replace(L"ws2_32.dll", "freeaddrinfo", &free_two);
         real_ioctl = table_.replace(L"ws2_32.dll", "WSAIoctl", &ioctl);
         real_dequeue = table_.replace(L"kernel32.dll", "GetQueuedCompletionStatus", &dequeue);
         threads<0>::real = table_.replace(L"msvcrt.dll", "_beginthreadex", &threads<0>::begin);

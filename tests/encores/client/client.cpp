@@ -3,6 +3,7 @@
 #include "tests/support/chapter.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/failure.hpp"
+#include "tests/support/faulty_server.hpp"
 #include "tests/support/options.hpp"
 #include "tests/support/server.hpp"
 
@@ -93,6 +94,70 @@ private:
     u_short port_ = 0;
     std::atomic<bool> ending_{false};
     std::thread thread_;
+};
+
+// A listener whose backlog is full. Under Wine it does not answer, for Linux does not; Windows refuses.
+class full_listener {
+public:
+    full_listener() {
+        WSADATA about{};
+        if (::WSAStartup(MAKEWORD(2, 2), &about) != 0) {
+            throw failure("WSAStartup");
+        }
+        listener_ = ::socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+        sockaddr_in where{};
+        where.sin_family = AF_INET;
+        where.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+        int length = sizeof where;
+        if (::bind(listener_, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 ||
+            ::getsockname(listener_, reinterpret_cast<sockaddr*>(&where), &length) != 0 ||
+            ::listen(listener_, 1) != 0) {
+            throw failure("bind or getsockname or listen", static_cast<unsigned long>(::WSAGetLastError()));
+        }
+        port_ = ::ntohs(where.sin_port);
+        while (gets_in(where)) {
+        }
+    }
+    ~full_listener() {
+        for (const SOCKET one : waiting_) {
+            ::closesocket(one);
+        }
+        ::closesocket(listener_);
+        ::WSACleanup();
+    }
+    full_listener(const full_listener&) = delete;
+    full_listener& operator=(const full_listener&) = delete;
+
+    std::wstring port() const { return std::to_wstring(port_); }
+    bool answers() const { return refuses_; } // that it has no room
+
+private:
+    bool gets_in(const sockaddr_in& where) {
+        if (waiting_.size() > 300) {
+            throw failure("a backlog of 1 has no end");
+        }
+        const SOCKET one = waiting_.emplace_back(::socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
+        u_long yes = 1;
+        if (::ioctlsocket(one, FIONBIO, &yes) != 0) {
+            throw failure("ioctlsocket", static_cast<unsigned long>(::WSAGetLastError()));
+        }
+        if (::connect(one, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0) {
+            return true;
+        }
+        fd_set connected{1, {one}};
+        fd_set failed{1, {one}};
+        timeval limit{3, 0}; // Windows takes 2 s to say no
+        if (::select(0, nullptr, &connected, &failed, &limit) == 0) {
+            return false;
+        }
+        refuses_ = failed.fd_count != 0;
+        return !refuses_;
+    }
+
+    std::vector<SOCKET> waiting_;
+    SOCKET listener_ = INVALID_SOCKET;
+    u_short port_ = 0;
+    bool refuses_ = false;
 };
 
 // Echoes until the client has said all; each piece passes through `change` with the offset of its first byte.
@@ -230,7 +295,79 @@ TEST_CASE("a connection that leaves is followed by another on the same socket or
     CHECK_MESSAGE(seen.reused + seen.replaced + 1 >= seen.connected, "a socket has left and nobody knows where it is");
 }
 
+TEST_CASE("a used socket that cannot be connected again is replaced by a new one however it says so" * needs_faults()) {
+    plain_server server{[](SOCKET one) { echo(one, as_it_is); }};
+    server.listen();
+    // The second attempt is the first on a used socket. 10056 by the call and 10056 and 52 by the packet.
+    for (const std::string fault : {"ConnectEx:10056:2", "ConnectEx_ends:10056:2", "ConnectEx_ends:52:2"}) {
+        CAPTURE(fault);
+        const finished_program ran = run_to_end_with_faults(
+            fault, arguments(server.port(), {L"--count", L"1", L"--echoes", L"1", L"--reuse", L"--seconds", L"1"}));
+        check_all_well(ran);
+        const measured seen{ran.out};
+        INFO("it says: ", ran.out, ran.err);
+        CHECK_MESSAGE(seen.replaced > 0, "the socket was not replaced");
+        CHECK_MESSAGE(seen.connected > 2, "it has not gone on");
+        CHECK_MESSAGE(seen.retries == 0, "it has waited, though the server was there all the time");
+    }
+}
+
+TEST_CASE("a refusal by this machine is asked to be final and without that the client is as right" * needs_faults()) {
+    plain_server server{[](SOCKET one) { echo(one, as_it_is); }};
+    server.listen();
+    const finished_program ran = run_to_end_with_faults(
+        "SIO_TCP_INITIAL_RTO:10055:1", arguments(server.port(), {L"--count", L"2", L"--seconds", L"1"}));
+    check_all_well(ran);
+    CHECK_MESSAGE(measured{ran.out}.connected == 2, "not two connections: " << ran.out);
+    CHECK_MESSAGE(ran.err.starts_with("WSAIoctl SIO_TCP_INITIAL_RTO: 10055 "), "it has not asked: " << ran.err);
+}
+
+TEST_CASE("a name with two addresses is served at the second when the first refuses" * needs_faults()) {
+    plain_server second{[](SOCKET one) { echo(one, as_it_is); }};
+    second.listen(); // on 127.0.0.1, and on ::1 there is nobody
+    const finished_program ran = run_to_end_with_faults(
+        "getaddrinfo_finds_two:1:1",
+        arguments(second.port(), {L"--host", L"127.0.0.1", L"--count", L"2", L"--seconds", L"1"}));
+    check_all_well(ran);
+    INFO("it says: ", ran.out, ran.err);
+    CHECK_MESSAGE(ran.err.find("ConnectEx [::1]:") != std::string::npos, "it has not tried the first one");
+    CHECK_MESSAGE(measured{ran.out}.retries == 2, "each of the two was to be refused once");
+}
+
+TEST_CASE("a new socket is not replaced without end" * needs_faults()) {
+    plain_server server{[](SOCKET one) { echo(one, as_it_is); }};
+    server.listen();
+    const finished_program ran = run_to_end_with_faults( // all attempts fail but the first
+        "ConnectEx_ends:10056:2-",
+        arguments(server.port(), {L"--count", L"1", L"--echoes", L"1", L"--reuse", L"--seconds", L"9"}));
+    INFO("it says: ", ran.out, ran.err);
+    const measured seen{ran.out};
+    CHECK_MESSAGE(seen.connected == 1, "the first attempt was to succeed alone");
+    CHECK_MESSAGE(seen.replaced == 1, "sockets were replaced " << seen.replaced << " times");
+    CHECK_MESSAGE(seen.given_up == 1, "it has not given up");
+    CHECK_MESSAGE(ran.out.find("failure 10056: 1 times") != std::string::npos, "the code is not counted");
+}
+
 TEST_SUITE_BEGIN("long");
+
+TEST_CASE("an attempt that nobody answers is given up at the deadline") {
+    const full_listener nobody;
+    const deadline soonest{900ms};
+    const finished_program ran =
+        run_to_end(arguments(nobody.port(), {L"--count", L"2", L"--seconds", L"9", L"--patience", L"1"}));
+    INFO("it says: ", ran.out, ran.err);
+    const measured seen{ran.out};
+    CHECK_MESSAGE(ran.status == 1, "nobody could connect, and the status is " << ran.status);
+    CHECK_MESSAGE(soonest.passed(), "it has given up before its second was over");
+    CHECK_MESSAGE(seen.given_up == 2, "not each connection has given up");
+    if (nobody.answers()) { // so Windows does it: this is the case of a refused connection then
+        CHECK_MESSAGE(ran.out.find("failure 1225: 2 times") != std::string::npos, "the code is not counted");
+    } else {
+        CHECK_MESSAGE(seen.retries == 0, "an attempt that was in flight has been made again");
+        CHECK_MESSAGE(ran.err.find("(try 1, given up): 10060 ") != std::string::npos, "the code is not named");
+        CHECK_MESSAGE(ran.out.find("failure 10060: 2 times") != std::string::npos, "the code is not counted");
+    }
+}
 
 TEST_CASE("a name is looked up and its server is reached") {
     plain_server server{[](SOCKET one) { echo(one, as_it_is); }};
