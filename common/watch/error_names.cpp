@@ -21,6 +21,7 @@ constexpr named names[] = {
     {14, "ERROR_OUTOFMEMORY"},
     {38, "ERROR_HANDLE_EOF"},
     {50, "ERROR_NOT_SUPPORTED"},
+    {52, "ERROR_DUP_NAME"},
     {59, "ERROR_UNEXP_NET_ERR"},
     {64, "ERROR_NETNAME_DELETED"},
     {87, "ERROR_INVALID_PARAMETER"},

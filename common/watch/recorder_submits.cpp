@@ -197,10 +197,11 @@ void recorder::cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped
                          std::uint32_t error, std::optional<std::uint32_t> own) try {
     const locked guard(*this);
     const std::uint32_t thread = who().number;
-    const socket_info* const socket = world_.socket(handle);
+    socket_info* const socket = find(handle);
     if (socket == nullptr) { // not a socket that is known
         return;
     }
+    socket->failed = socket->failed || ok;
     const operation* const one = overlapped == nullptr ? nullptr : world_.with(overlapped);
     emit({.kind = record_kind::cancel,
           .thread = thread,

@@ -257,8 +257,8 @@ void rules::closing(const world& before, const socket_info& socket, std::uint32_
             break;
         }
     }
-    // A connection that has failed had lost what was on its way before it was closed. And
-    // whoever closes with a send in flight knows that not all of it will arrive.
+    // After a failure or a cancel, and with a send in flight, the program knows that not
+    // all of it arrives.
     const bool may_lose = unread > 0 && socket.type == SOCK_STREAM && socket.has_sent &&
                           !socket.failed && !socket.resets;
     if (may_lose && !before.sends_on(socket.number)) {
