@@ -21,13 +21,22 @@ THEME = {
     "color-background-border": "#d9d7d9", "color-link": "#2757dd", "color-highlight-on-target": "#ffffcc",
 }
 OWN = """
+body { overflow-wrap: anywhere; }
+dl.field-list { display: block; }
+dl.field-list > dd { margin-left: 2em; }
 figure.lanes, figure.import-tables { background: #ffffff; color: #000000; padding: 0.6em; border: 1px solid #d9d7d9; page-break-inside: avoid; }
 figure.lanes a, figure.lanes code { color: #000000; background: none; }
 .lanes-svg.lanes-narrow { display: block; width: 100%; max-width: 30em; }
 pre { white-space: pre-wrap; font-size: 0.8em; }
 .code pre .line, .code pre ins, .changes pre .line { min-width: 0; }
 table { border-collapse: collapse; }
-td, th { border: 1px solid #d9d7d9; padding: 0.2em 0.4em; vertical-align: top; text-align: left; }
+td, th { border: 1px solid #d9d7d9; padding: 0.2em 0.4em; vertical-align: top; text-align: left; overflow-wrap: anywhere; }
+table.docutils { table-layout: fixed; width: 100%; }
+table.stacks { font-size: 0.8em; }
+table.bench { table-layout: auto; font-size: 0.6em; }
+details table.bench { font-size: 0.5em; }
+table.bench td, table.bench th { padding: 0.2em; }
+table.indextable { table-layout: fixed; }
 img { max-width: 100%; }
 a.headerlink { display: none; }
 """
