@@ -402,7 +402,7 @@ TEST_CASE("when the event of an operation on a port is set the operation's packe
             one.say_hello();
         }
         REQUIRE(one.look(deadline_ms, teller::event) == tidings{teller::event});
-        CHECK(one.look(deadline_ms) == tidings{teller::packet}); // with the address of the operation
+        CHECK(one.look(absence_ms) == tidings{teller::packet}); // with the address of the operation
         one.take_back();
     }
 }
