@@ -33,6 +33,7 @@ table { border-collapse: collapse; }
 td, th { border: 1px solid #d9d7d9; padding: 0.2em 0.4em; vertical-align: top; text-align: left; overflow-wrap: anywhere; }
 table.docutils { table-layout: fixed; width: 100%; }
 table.stacks { font-size: 0.8em; }
+table.expectations { table-layout: auto; }
 table.bench { table-layout: auto; font-size: 0.6em; }
 details table.bench { font-size: 0.5em; }
 table.bench td, table.bench th { padding: 0.2em; }

@@ -18,15 +18,16 @@
 /// and sees how many there were.
 ///
 /// What can fail. A function fails before anything has happened: the system's own is not called.
-///   accept, AcceptEx, ConnectEx, socket, WSASocketW, closesocket, WSAEventSelect, WSACreateEvent, WSAEnumNetworkEvents,
-///   WSAWaitForMultipleEvents, WSAGetOverlappedResult, WSAPoll, select, recv, send, WSARecv, WSASend, WSARecvFrom, shutdown,
-///   setsockopt, WSACleanup, CreateIoCompletionPort, PostQueuedCompletionStatus, GetQueuedCompletionStatus,
-///   GetQueuedCompletionStatusEx, SetFileCompletionNotificationModes, SetConsoleCtrlHandler, SIO_TCP_INITIAL_RTO (WSAIoctl)
+///   accept, AcceptEx, ConnectEx, socket, WSASocketW, closesocket, WSAEventSelect, WSACreateEvent,
+///   WSAEnumNetworkEvents, WSAWaitForMultipleEvents, WSAGetOverlappedResult, WSAPoll, select, recv, send, WSARecv,
+///   WSASend, WSARecvFrom, shutdown, setsockopt, WSACleanup, CreateIoCompletionPort, PostQueuedCompletionStatus,
+///   GetQueuedCompletionStatus, GetQueuedCompletionStatusEx, SetFileCompletionNotificationModes,
+///   SetConsoleCtrlHandler, SIO_TCP_INITIAL_RTO (WSAIoctl)
 ///   thread: std::thread finds no thread (_beginthreadex); the code is for show
 ///   new: operator new in all its forms, and so whatever the standard library allocates, for the code stands the least
 ///        size. A thread's start, an exception and stdio use malloc, which never fails here.
-/// Operations that end with a failure: the call says 997, nothing is submitted, and a packet on the port that was used last
-/// tells the code. For programs that dequeue by GetQueuedCompletionStatus.
+/// Operations that end with a failure: the call says 997, nothing is submitted, and a packet on the port that was used
+/// last tells the code. For programs that dequeue by GetQueuedCompletionStatus.
 ///   ConnectEx_ends, WSARecvFrom_ends
 /// Calls that come out differently:
 ///   select_says_ready: select says that all it was asked about is ready, though it is not; the code is for show
