@@ -112,7 +112,7 @@ class Errors(SphinxDirective):
     def cells(self, row, texts, names, beyond, naming):
         code, all_names = row["code"], [row["name"], *other_names(row)]
         # The number is an entry of its own: the search looks for such entries first.
-        index = "".join(f"\n   single: {entry}" for entry in [*all_names, f"{code}; {row['name']}"])
+        index = "".join(f"\n   ! single: {entry}" for entry in [*all_names, f"{code}; {row['name']}"])
         anchors = " ".join([code, *(name.lower() for name in all_names)])
         where = linked(row["where"], names, beyond, small=True)
         meaning = [linked(row["meaning"], names, beyond, small=False), "", f"Where: {where}."]

@@ -216,20 +216,21 @@ class runner(unittest.TestCase):
 
 
 class requests(unittest.TestCase):
-    """Chapter 07 makes 8 for each echo: two for the receive, two for the send, and so on."""
+    """Chapter 07 makes 8 for each echo under Wine 8, two for the receive, two for the send, and so on, and 6 under Wine 10. A
+    machine that has other things to do adds a few of its own."""
 
     def run_with(self, *options):
         return subprocess.run([sys.executable, HERE / "requests", "07", "--clients=1", *options], capture_output=True, text=True)
 
     def test_counts(self):
-        done = self.run_with("--at-most=8.05")
+        done = self.run_with("--at-most=8.5")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertRegex(done.stdout, r"^07_completion_port +1 clients +(7\.9|8\.0)\d requests per echo\n$")
+        self.assertRegex(done.stdout, r"^07_completion_port +1 clients +(5\.9|6\.[0-4]|7\.9|8\.[0-4])\d requests per echo\n$")
 
     def test_too_many(self):
-        done = self.run_with("--at-most=7.9")
+        done = self.run_with("--at-most=5.9")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
-        self.assertIn("more than 7.9", done.stderr)
+        self.assertIn("more than 5.9", done.stderr)
 
 
 class price(unittest.TestCase):

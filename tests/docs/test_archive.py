@@ -2,6 +2,7 @@
 """The archives of the sources: the same files make the same bytes, whenever and wherever they were written."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -60,6 +61,7 @@ class Archives(unittest.TestCase):
             with tarfile.open(self.made("tar.gz", 1_000_000_000, "one")) as packed:
                 self.assertEqual({entry.mtime for entry in packed.getmembers()}, {1_600_000_000})
 
+    @unittest.skipUnless(shutil.which("git"), "git is not there")
     def test_of_a_repository_only_what_git_knows_is_taken(self):
         root = self.folder / "one"
         tree(root, 1_000_000_000)
