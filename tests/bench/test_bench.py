@@ -215,22 +215,37 @@ class runner(unittest.TestCase):
         self.assertEqual(written["errors"], [])
 
 
+def known_here(table):
+    """What the table has for this Wine; nothing for one that is not in it."""
+    version = servers.system()["wine"]
+    return next((known for name, known in table.items() if re.match(rf"{re.escape(name)}(?![\d.])", version)), None)
+
+
 class requests(unittest.TestCase):
-    """Chapter 07 makes 8 for each echo under Wine 8, two for the receive, two for the send, and so on, and 6 under Wine 10. A
-    machine that has other things to do adds a few of its own."""
+    """Chapter 07 makes 8 for each echo under Wine 8, two for the receive, two for the send, and so on, and 6 under Wine 10."""
+
+    EXPECTED = {"wine-8.0": 8, "wine-10.0": 6}
+
+    def expected(self):
+        each = known_here(self.EXPECTED)
+        if each is None:
+            self.skipTest(f"not known for {servers.system()['wine']}")
+        return each
 
     def run_with(self, *options):
         return subprocess.run([sys.executable, HERE / "requests", "07", "--clients=1", *options], capture_output=True, text=True)
 
     def test_counts(self):
-        done = self.run_with("--at-most=8.5")
+        each = self.expected()
+        done = self.run_with(f"--at-most={each}.05")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertRegex(done.stdout, r"^07_completion_port +1 clients +(5\.9|6\.[0-4]|7\.9|8\.[0-4])\d requests per echo\n$")
+        self.assertRegex(done.stdout, rf"^07_completion_port +1 clients +({each - 1}\.9|{each}\.0)\d requests per echo\n$")
 
     def test_too_many(self):
-        done = self.run_with("--at-most=5.9")
+        at_most = f"{self.expected() - 1}.9"
+        done = self.run_with(f"--at-most={at_most}")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
-        self.assertIn("more than 5.9", done.stderr)
+        self.assertIn(f"more than {at_most}", done.stderr)
 
 
 class price(unittest.TestCase):
@@ -240,8 +255,7 @@ class price(unittest.TestCase):
     AT_MOST = {"wine-8.0": 6.3}
 
     def test_of_an_echo(self):
-        version = servers.system()["wine"]
-        known = next((price for name, price in self.AT_MOST.items() if re.match(rf"{re.escape(name)}(?![\d.])", version)), None)
+        version, known = servers.system()["wine"], known_here(self.AT_MOST)
         done = subprocess.run([sys.executable, HERE / "requests", "17", "--clients=1,64", *([f"--at-most={known}"] if known else [])],
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)

@@ -28,6 +28,19 @@ constinit const chapter_info support::chapter{.number = encore, .name = "client"
 
 namespace {
 
+// Gives the socket a free port of this machine. \return its address
+sockaddr_in bound_to_loopback(SOCKET socket) {
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    int length = sizeof where;
+    if (::bind(socket, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 ||
+        ::getsockname(socket, reinterpret_cast<sockaddr*>(&where), &length) != 0) {
+        throw failure("bind or getsockname", static_cast<unsigned long>(::WSAGetLastError()));
+    }
+    return where;
+}
+
 // A port of this program where nobody listens until listen() is called, and then a server of plain sockets, which
 // treats each connection, one after the other, as it is told. It ends when this object does.
 class plain_server {
@@ -38,15 +51,7 @@ public:
             throw failure("WSAStartup");
         }
         listener_ = ::socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
-        sockaddr_in where{};
-        where.sin_family = AF_INET;
-        where.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
-        int length = sizeof where;
-        if (::bind(listener_, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 ||
-            ::getsockname(listener_, reinterpret_cast<sockaddr*>(&where), &length) != 0) {
-            throw failure("bind or getsockname", static_cast<unsigned long>(::WSAGetLastError()));
-        }
-        port_ = ::ntohs(where.sin_port);
+        port_ = ::ntohs(bound_to_loopback(listener_).sin_port);
     }
     ~plain_server() {
         if (thread_.joinable()) {
@@ -105,14 +110,9 @@ public:
             throw failure("WSAStartup");
         }
         listener_ = ::socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
-        sockaddr_in where{};
-        where.sin_family = AF_INET;
-        where.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
-        int length = sizeof where;
-        if (::bind(listener_, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0 ||
-            ::getsockname(listener_, reinterpret_cast<sockaddr*>(&where), &length) != 0 ||
-            ::listen(listener_, 1) != 0) {
-            throw failure("bind or getsockname or listen", static_cast<unsigned long>(::WSAGetLastError()));
+        const sockaddr_in where = bound_to_loopback(listener_);
+        if (::listen(listener_, 1) != 0) {
+            throw failure("listen", static_cast<unsigned long>(::WSAGetLastError()));
         }
         port_ = ::ntohs(where.sin_port);
         while (gets_in(where)) {
