@@ -72,13 +72,16 @@ BOOL WINAPI our_GetOverlappedResultEx(HANDLE handle, OVERLAPPED* overlapped, DWO
 
 BOOL WINAPI our_CancelIoEx(HANDLE handle, OVERLAPPED* overlapped) {
     const unwatched depth;
-    const SOCKET socket = reinterpret_cast<SOCKET>(handle);
-    if (!depth.is_watched() || !hooks().record->knows(socket)) {
+    if (!depth.is_watched()) {
         return real.CancelIoEx(handle, overlapped);
     }
+    const SOCKET socket = reinterpret_cast<SOCKET>(handle);
+    const asked_to_end asked = hooks().record->asks_to_end(socket, overlapped);
     const BOOL ok = real.CancelIoEx(handle, overlapped);
     const kept_error error;
-    hooks().record->cancelled("CancelIoEx", socket, overlapped, ok != FALSE, error.value());
+    if (asked.socket != 0) {
+        hooks().record->cancelled("CancelIoEx", socket, asked, ok != FALSE, error.value());
+    }
     return ok;
 }
 
@@ -88,10 +91,12 @@ BOOL WINAPI our_CancelIo(HANDLE handle) {
         return real.CancelIo(handle);
     }
     const SOCKET socket = reinterpret_cast<SOCKET>(handle);
-    const std::uint32_t own = hooks().record->asks_own_to_end(socket);
+    const asked_to_end asked = hooks().record->asks_own_to_end(socket);
     const BOOL ok = real.CancelIo(handle);
     const kept_error error;
-    hooks().record->cancelled("CancelIo", socket, nullptr, ok != FALSE, error.value(), own);
+    if (asked.socket != 0) {
+        hooks().record->cancelled("CancelIo", socket, asked, ok != FALSE, error.value());
+    }
     return ok;
 }
 

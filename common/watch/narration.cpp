@@ -296,7 +296,8 @@ void narration::tell(std::string& to, const record& what) {
             one.outcome = one.failed   ? failed_words(what.error)
                           : what.asked ? own_words(*what.asked, one.thread, one.socket)
                           : what.operation == 0 ? "all of " + one.socket + " asked to end"
-                                                : "asked to end, still lent";
+                          : what.lent           ? "asked to end, still lent"
+                                                : "asked to end, and ended meanwhile";
             print(to, one);
             break;
         case record_kind::event_object:

@@ -84,6 +84,7 @@ struct record {
     std::uint64_t dequeues = 0;        ///< end: calls that have asked ports for packets
     bool posted = false;               ///< packet: the program posted it itself
     bool back = false;                 ///< the operation's memory is the program's again
+    bool lent = false;                 ///< cancel: what was asked to end has not yet
     int family = 0;                    ///< socket: AF_INET, AF_INET6, file_handle …
     std::vector<lent_memory> memory{}; ///< submit: what is lent; with `back`: what is back
     std::string text{};                ///< start: the program's path

@@ -122,6 +122,14 @@ struct submission {
     int family = 0; ///< AcceptEx: of the listening socket
 };
 
+/// What a cancel is about. When the call returns another thread may have taken the packet,
+/// and closed the socket.
+struct asked_to_end {
+    std::uint32_t socket = 0;           ///< 0: none that is known
+    std::uint64_t operation = 0;        ///< 0: all of the socket, or what is not tracked
+    std::optional<std::uint32_t> own{}; ///< CancelIo: how many operations these are
+};
+
 /// Layer 2: keeps the world and makes a record of everything that changes it. Its functions
 /// are called by the hooks, in the order that each of them says, on the thread that makes
 /// the call.
@@ -237,13 +245,14 @@ public:
                                            std::uint32_t bytes, std::uint32_t error);
     void left_callback(PTP_IO io);
 
+    /// Before CancelIoEx.
+    /// \param overlapped the one that is asked to end; null for all of the socket
+    asked_to_end asks_to_end(SOCKET handle, const OVERLAPPED* overlapped);
     /// Before CancelIo, which asks only what this thread has submitted to end.
-    /// \return how many operations these are
-    std::uint32_t asks_own_to_end(SOCKET handle);
-    /// After CancelIoEx or CancelIo.
-    /// \param own of CancelIo: what asks_own_to_end has returned
-    void cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped, bool ok,
-                   std::uint32_t error, std::optional<std::uint32_t> own = std::nullopt);
+    asked_to_end asks_own_to_end(SOCKET handle);
+    /// After the one or the other has returned `asked`, and the call has been made.
+    void cancelled(const char* call, SOCKET handle, const asked_to_end& asked, bool ok,
+                   std::uint32_t error);
 
     /// Before a process is started that inherits handles.
     void starts_process(const char* call);

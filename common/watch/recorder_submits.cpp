@@ -168,13 +168,28 @@ void recorder::returned(const ticket& entered, bool immediate,
     lost_sight();
 }
 
-std::uint32_t recorder::asks_own_to_end(SOCKET handle) try {
+asked_to_end recorder::asks_to_end(SOCKET handle, const OVERLAPPED* overlapped) try {
+    const locked guard(*this);
+    socket_info* const socket = find(handle);
+    if (socket == nullptr) {
+        return {};
+    }
+    ++socket->cancels;
+    const operation* const one = overlapped == nullptr ? nullptr : world_.with(overlapped);
+    return {.socket = socket->number, .operation = one == nullptr ? 0 : one->number};
+} catch (const std::exception&) {
+    lost_sight();
+    return {};
+}
+
+asked_to_end recorder::asks_own_to_end(SOCKET handle) try {
     const locked guard(*this);
     const thread_info& thread = who();
-    const socket_info* const socket = find(handle);
+    socket_info* const socket = find(handle);
     if (socket == nullptr) {
-        return 0;
+        return {};
     }
+    ++socket->cancels;
     settle_all();
     std::uint32_t own = 0;
     const operation* other = nullptr;
@@ -187,30 +202,29 @@ std::uint32_t recorder::asks_own_to_end(SOCKET handle) try {
     if (own == 0 && other != nullptr) {
         told_.cancelled_nothing(*socket, *other, at(thread));
     }
-    return own;
+    return {.socket = socket->number, .own = own};
 } catch (const std::exception&) {
     lost_sight();
-    return 0;
+    return {};
 }
 
-void recorder::cancelled(const char* call, SOCKET handle, OVERLAPPED* overlapped, bool ok,
-                         std::uint32_t error, std::optional<std::uint32_t> own) try {
+void recorder::cancelled(const char* call, SOCKET handle, const asked_to_end& asked,
+                         bool ok, std::uint32_t error) try {
     const locked guard(*this);
-    const std::uint32_t thread = who().number;
-    socket_info* const socket = find(handle);
-    if (socket == nullptr) { // not a socket that is known
-        return;
+    if (socket_info* const socket = find(handle);
+        socket != nullptr && socket->number == asked.socket) {
+        --socket->cancels;
+        socket->failed = socket->failed || ok;
     }
-    socket->failed = socket->failed || ok;
-    const operation* const one = overlapped == nullptr ? nullptr : world_.with(overlapped);
     emit({.kind = record_kind::cancel,
-          .thread = thread,
+          .thread = who().number,
           .call = call,
-          .socket = socket->number,
-          .operation = one == nullptr ? 0 : one->number,
+          .socket = asked.socket,
+          .operation = asked.operation,
           .result = ok ? outcome::ok : outcome::failed,
           .error = ok ? 0 : error,
-          .asked = own});
+          .asked = asked.own,
+          .lent = world_.operations.contains(asked.operation)});
 } catch (const std::exception&) {
     lost_sight();
 }

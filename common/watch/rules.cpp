@@ -259,8 +259,10 @@ void rules::closing(const world& before, const socket_info& socket, std::uint32_
     }
     // After a failure or a cancel, and with a send in flight, the program knows that not
     // all of it arrives.
+    // The packet of what was cancelled may be taken, and its socket closed, before
+    // CancelIoEx has returned to the thread that called it.
     const bool may_lose = unread > 0 && socket.type == SOCK_STREAM && socket.has_sent &&
-                          !socket.failed && !socket.resets;
+                          !socket.failed && socket.cancels == 0 && !socket.resets;
     if (may_lose && !before.sends_on(socket.number)) {
         say(checks::closed_with_unread_input, at, nullptr, socket.number,
             name_of_socket(socket.number) + " is closed with " + bytes_words(unread) +

@@ -46,8 +46,9 @@ struct socket_info {
     std::uint64_t record_then = 0;       ///< the last record at that time
     bool untracked = false;              ///< its packets are dequeued inside the system
     bool has_sent = false;               ///< something was sent on it, or tried
-    bool failed = false;   ///< a call or an operation on it has, or was asked to end: the
-                           ///< program knows that not all has arrived
+    bool failed = false; ///< a call or an operation on it has, or was asked to end: the
+                         ///< program knows that not all has arrived
+    std::uint32_t cancels = 0; ///< threads that are inside CancelIoEx or CancelIo on it
     bool resets = false;   ///< SO_LINGER is on with 0 seconds: its close is meant to reset
     PTP_IO pool = nullptr; ///< what ties it to the system's thread pool
     std::vector<inside> threads{};

@@ -3,12 +3,34 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/failure.hpp"
 #include "tests/support/needs.hpp"
+#include "tests/support/options.hpp"
 #include "tests/support/pattern.hpp"
 #include "tests/support/swarm.hpp"
 
 #include <doctest/doctest.h>
 
+#include <string>
+#include <string_view>
+
 namespace support {
+
+namespace {
+
+// Cuts the first finding of the watch that begins so, with the lines that say where.
+void cut_finding(std::string& said, std::string_view beginning) {
+    constexpr std::string_view where = "watch:     ";
+    const std::size_t begin = said.find(beginning);
+    if (begin == std::string::npos) {
+        return;
+    }
+    std::size_t end = said.find('\n', begin);
+    while (end != std::string::npos && std::string_view(said).substr(end + 1).starts_with(where)) {
+        end = said.find('\n', end + 1);
+    }
+    said.erase(begin, end == std::string::npos ? end : end + 1 - begin);
+}
+
+} // namespace
 
 std::size_t fill_the_way(client& one, std::size_t limit, const place& at) {
     const std::size_t taken = one.fill(limit);
@@ -132,7 +154,14 @@ void check_stops_with_a_stuck_send(server& running) {
     client never_reads(running.where(), small_buffer);
     fill_the_way(never_reads);
     check_stops(running);
-    CHECK_MESSAGE(running.err().empty(), "it complains: " << running.err());
+    // TCP asks a receiver that is full again, the first time after a fifth of a second, and gets rid of some bytes. So
+    // Ctrl+C may come just when a send has ended and the next has not begun: there is nothing to cancel then, and the
+    // watch is right when it tells that this one connection is closed with input unread.
+    std::string said = running.err();
+    if (the_options().watched) {
+        cut_finding(said, "watch: [closed-with-unread-input] info: ");
+    }
+    CHECK_MESSAGE(said.empty(), "it complains: " << said);
 }
 
 } // namespace support

@@ -50,10 +50,7 @@ TEST_CASE("Ctrl+C ends functions that stand still in a receive or in a stuck sen
         silent.emplace_back(running.where());
         require_same(silent.back().exchange("hello"), "hello");
     }
-    client never_reads(running.where(), small_buffer);
-    fill_the_way(never_reads);
-    check_stops(running);
-    CHECK_MESSAGE(running.err().empty(), "it complains: " << running.err());
+    check_stops_with_a_stuck_send(running);
 }
 
 TEST_CASE("Ctrl+C ends it while functions run") {

@@ -258,6 +258,23 @@ TEST_CASE("with colours the lines are the same but for the escapes") {
     CHECK(lines_of(text) == lines_of(expected("whole.txt")));
 }
 
+TEST_CASE("a cancel tells whether what it asked to end still has its memory") {
+    const written all = written_by({}, [](outputs& out) {
+        record cancel{.kind = record_kind::cancel, .thread = 1, .call = "CancelIoEx", .socket = 2, .operation = 7};
+        cancel.result = outcome::ok;
+        out.take(cancel);
+        cancel.operation = 8;
+        cancel.lent = true;
+        out.take(cancel);
+        cancel.operation = 0;
+        cancel.lent = false;
+        out.take(cancel);
+    });
+    CHECK(has(all.error, "#7    CancelIoEx   asked to end, and ended meanwhile"));
+    CHECK(has(all.error, "#8    CancelIoEx   asked to end, still lent"));
+    CHECK(has(all.error, "CancelIoEx   all of s2 asked to end"));
+}
+
 TEST_CASE("only some sockets are told of and everything is in the trace") {
     settings narrow;
     narrow.only = {2};

@@ -155,7 +155,8 @@ inline std::vector<record> whole() {
            .call = "CancelIoEx",
            .socket = 2,
            .operation = 5,
-           .result = outcome::ok});
+           .result = outcome::ok,
+           .lent = true});
     t.add({.kind = record_kind::packet,
            .thread = 1,
            .call = "WSARecv",

@@ -66,6 +66,29 @@ TEST_CASE("a socket may not be closed while a receive is being submitted whose p
     CHECK(here.said.ids == std::vector<std::string>{"close-during-call"});
 }
 
+TEST_CASE("a socket may be closed with input unread while the cancel that has ended its send has not returned") {
+    for (const bool cancelled : {false, true}) {
+        scene here;
+        here.dequeue();
+        here.record.returned(here.inside, false, std::nullopt, WSA_IO_PENDING);
+        const watch::ticket send =
+            here.record.submit({.call = "WSASend", .handle = here.socket, .overlapped = &here.overlapped});
+        here.record.returned(send, false, std::nullopt, WSA_IO_PENDING);
+        watch::asked_to_end asked;
+        if (cancelled) {
+            asked = here.record.asks_to_end(here.socket, &here.overlapped);
+        }
+        // Some bytes had been sent, so the packet tells of no failure.
+        here.record.dequeued(here.port, 1, &here.overlapped, 100, 0);
+        here.record.closing("closesocket", here.socket, 4096);
+        if (cancelled) {
+            here.record.cancelled("CancelIoEx", here.socket, asked, true, 0);
+        }
+        CHECK(here.said.ids ==
+              (cancelled ? std::vector<std::string>{} : std::vector<std::string>{"closed-with-unread-input"}));
+    }
+}
+
 TEST_CASE("the thread that has the packet may receive again before the first submit has returned") {
     scene here;
     here.dequeue();
