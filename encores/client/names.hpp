@@ -4,6 +4,7 @@
 
 #include "common/address.hpp"
 #include "common/error.hpp"
+#include "common/unique.hpp"
 
 #include <winsock2.h>
 
@@ -19,7 +20,8 @@ struct addrinfo_end {
 };
 
 // All addresses of a name, in the order in which they are to be tried. This call waits for
-// the network, so it is made before there is anything to look after.
+// the network, so it is made before there is anything to look after. It may find addresses
+// of a family that this machine has switched off: no socket leads there.
 inline std::vector<iocp::address> resolve(const std::string& host, unsigned port) {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC; // both families
@@ -34,7 +36,15 @@ inline std::vector<iocp::address> resolve(const std::string& host, unsigned port
     const std::unique_ptr<addrinfo, addrinfo_end> list{first};
     std::vector<iocp::address> found;
     for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
-        found.emplace_back(each->ai_addr, static_cast<int>(each->ai_addrlen));
+        const iocp::unique_socket tried{::WSASocketW(each->ai_family, SOCK_STREAM,
+                                                     IPPROTO_TCP, nullptr, 0,
+                                                     WSA_FLAG_NO_HANDLE_INHERIT)};
+        if (tried || ::WSAGetLastError() != WSAEAFNOSUPPORT) {
+            found.emplace_back(each->ai_addr, static_cast<int>(each->ai_addrlen));
+        }
+    }
+    if (found.empty()) {
+        iocp::fail(WSAEAFNOSUPPORT, "WSASocketW", host);
     }
     return found;
 }

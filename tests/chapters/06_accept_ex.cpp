@@ -51,7 +51,7 @@ TEST_CASE("with first data a silent client that leaves sets the others free" * n
 
 TEST_CASE("with first data and patience the silent client is ended and the others are served" *
           needs_second_program()) {
-    second_program running("06_first_data", {L"--patience", L"3"});
+    second_program running("06_first_data", {L"--patience", L"2"});
     client silent(running.where());
     client second(running.where());
     second.send_all("second");
@@ -59,7 +59,7 @@ TEST_CASE("with first data and patience the silent client is ended and the other
     check_same(second.receive_exactly(6), "second");
     check_same(silent.receive_until_end().bytes, "");
     // A client that has spoken is no longer under that clock.
-    CHECK(second.hears_nothing_for(3500ms));
+    CHECK(second.hears_nothing_for(2500ms));
     check_same(second.exchange("still here"), "still here");
     check_stops(running);
 }

@@ -189,11 +189,13 @@ constexpr std::size_t many = 4000;
 
 // What `many` silent clients cost, each of which has had `bytes` echoed.
 void check_lean(const wchar_t* workers, std::size_t bytes) {
+    // These outlive the server, so that its ends of the connections are closed first: whoever closes first keeps its
+    // port for a minute, and the clients have a port each.
+    std::vector<client> silent;
     server running({L"--workers", workers});
     check_serves(running);
     const std::size_t before = running.memory();
     const std::string word = pattern(bytes);
-    std::vector<client> silent;
     for (std::size_t i = 0; i < many; ++i) {
         silent.emplace_back(running.where());
         require_same(silent.back().exchange(word), word);

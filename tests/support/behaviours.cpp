@@ -121,7 +121,7 @@ TEST_CASE("a client that half-closes and reads slowly gets every byte and then t
     one.shutdown_send();
     // Slower than the server: when it has received the last byte and the end, what it still has to send does not fit
     // into the way back.
-    const rest_of_stream rest = one.receive_until_end(4ms, 16'384);
+    const rest_of_stream rest = one.receive_until_end(4ms, 32'768);
     check_rest(rest, std::string(sent, 'f'));
     check_survived(running);
 }

@@ -127,7 +127,7 @@ TEST_CASE("an idle client is let go and one that talks is not" * doctest::skip(!
 
 TEST_CASE("a client that never reads is idle too and let go" * doctest::skip(!chapter.lets_idle_go) *
           needs("idle-timeout")) {
-    server running({L"--idle-timeout", L"3"});
+    server running({L"--idle-timeout", L"2"});
     client never_reads(running.where(), small_buffer);
     fill_the_way(never_reads);
     check_cut_off(never_reads);

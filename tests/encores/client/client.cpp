@@ -334,6 +334,25 @@ TEST_CASE("a name with two addresses is served at the second when the first refu
     CHECK_MESSAGE(measured{ran.out}.retries == 2, "each of the two was to be refused once");
 }
 
+TEST_CASE("an address of a family that this machine does not have is left out" * needs_faults()) {
+    plain_server second{[](SOCKET one) { echo(one, as_it_is); }};
+    second.listen();
+    const finished_program ran = run_to_end_with_faults(
+        "getaddrinfo_finds_two:1:1 WSASocketW:10047:1",
+        arguments(second.port(), {L"--host", L"127.0.0.1", L"--count", L"1", L"--seconds", L"1"}));
+    check_all_well(ran);
+    INFO("it says: ", ran.out, ran.err);
+    CHECK_MESSAGE(ran.out.starts_with("1 connections to 127.0.0.1:"), "it does not begin with the address that it has");
+    CHECK_MESSAGE(measured{ran.out}.retries == 0, "it has tried the other one");
+}
+
+TEST_CASE("a name that has addresses of missing families only ends the start with the code" * needs_faults()) {
+    const finished_program ran =
+        run_to_end_with_faults("WSASocketW:10047:1-", arguments(L"6000", {L"--host", L"localhost"}));
+    CHECK(ran.status == 1);
+    CHECK_MESSAGE(ran.err.starts_with("WSASocketW localhost: 10047 "), "it says: " << ran.err);
+}
+
 TEST_CASE("a new socket is not replaced without end" * needs_faults()) {
     plain_server server{[](SOCKET one) { echo(one, as_it_is); }};
     server.listen();
