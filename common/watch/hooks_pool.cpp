@@ -112,10 +112,12 @@ BOOL WINAPI our_BindIoCompletionCallback(HANDLE file,
                                          LPOVERLAPPED_COMPLETION_ROUTINE routine,
                                          ULONG flags) {
     const unwatched depth;
-    if (depth.is_watched()) {
+    const BOOL ok = real.BindIoCompletionCallback(file, routine, flags);
+    if (ok && depth.is_watched()) {
+        const kept_error error;
         hooks().record->loses_sight(file, "BindIoCompletionCallback");
     }
-    return real.BindIoCompletionCallback(file, routine, flags);
+    return ok;
 }
 
 } // namespace

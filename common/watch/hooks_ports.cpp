@@ -92,7 +92,7 @@ BOOL WINAPI our_PostQueuedCompletionStatus(HANDLE port, DWORD bytes, ULONG_PTR k
     const BOOL ok = real.PostQueuedCompletionStatus(port, bytes, key, overlapped);
     const kept_error error;
     if (!ok) {
-        hooks().record->unpost(port, overlapped);
+        hooks().record->unpost(port, bytes, key, overlapped);
     }
     return ok;
 }

@@ -197,7 +197,8 @@ public:
 
     /// Before PostQueuedCompletionStatus; unpost after it, when it has failed.
     void post(HANDLE port, std::uint32_t bytes, std::uint64_t key, OVERLAPPED* overlapped);
-    void unpost(HANDLE port, OVERLAPPED* overlapped);
+    void unpost(HANDLE port, std::uint32_t bytes, std::uint64_t key,
+                OVERLAPPED* overlapped);
 
     /// Around a wait for packets.
     void waits(HANDLE port);

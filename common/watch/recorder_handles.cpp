@@ -3,6 +3,8 @@
 #include "common/watch/recorder_lock.hpp"
 #include "common/watch/stack.hpp"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace iocp::watch {
@@ -103,8 +105,19 @@ void recorder::skips_packets(HANDLE handle) try {
 
 void recorder::has_context(SOCKET handle) try {
     const locked guard(*this);
-    if (socket_info* const socket = find(handle)) {
-        socket->needs_context = nullptr;
+    socket_info* const socket = find(handle);
+    if (socket == nullptr) {
+        return;
+    }
+    socket->needs_context = nullptr;
+    // Whoever has waited for an event need not ask for the result, and then the operation
+    // is taken back later.
+    for (auto& [number, one] : world_.operations) {
+        const bool accepted =
+            one.accept_handle == handle && one.accept_socket == socket->number;
+        const bool connected = one.handle == handle && one.socket == socket->number &&
+                               std::string_view(one.call) == "ConnectEx";
+        one.has_context = one.has_context || accepted || connected;
     }
 } catch (const std::exception&) {
     lost_sight();
@@ -263,11 +276,18 @@ void recorder::post(HANDLE port, std::uint32_t bytes, std::uint64_t key,
     lost_sight();
 }
 
-void recorder::unpost(HANDLE port, OVERLAPPED* overlapped) try {
+void recorder::unpost(HANDLE port, std::uint32_t bytes, std::uint64_t key,
+                      OVERLAPPED* overlapped) try {
     const locked guard(*this);
-    if (const auto found = world_.posted.find(overlapped); found != world_.posted.end()) {
+    port_info& posted_to = find_or_add_port(port);
+    // Most have no OVERLAPPED: another packet may be on its way at this moment.
+    const auto [first, last] = world_.posted.equal_range(overlapped);
+    const auto found = std::find_if(first, last, [&](const auto& one) {
+        return one.second.port == posted_to.number && one.second.key == key &&
+               one.second.bytes == bytes;
+    });
+    if (found != last) {
         world_.posted.erase(found);
-        port_info& posted_to = find_or_add_port(port);
         posted_to.posted -= posted_to.posted > 0 ? 1 : 0;
     }
 } catch (const std::exception&) {

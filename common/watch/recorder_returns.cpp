@@ -38,7 +38,8 @@ void recorder::come_back(std::uint64_t number, record what) {
     const bool failed = what.result == outcome::failed;
     if (one.accept_handle != INVALID_SOCKET) {
         if (socket_info* const accepted = find(one.accept_handle);
-            !failed && accepted != nullptr && accepted->number == one.accept_socket) {
+            !failed && !one.has_context && accepted != nullptr &&
+            accepted->number == one.accept_socket) {
             accepted->needs_context = "SO_UPDATE_ACCEPT_CONTEXT";
         }
         if (const socket_info* const listener = find(one.handle);
@@ -47,8 +48,8 @@ void recorder::come_back(std::uint64_t number, record what) {
         }
     }
     if (socket_info* const connected = find(one.handle);
-        !failed && connected != nullptr && connected->number == one.socket &&
-        std::string_view(one.call) == "ConnectEx") {
+        !failed && !one.has_context && connected != nullptr &&
+        connected->number == one.socket && std::string_view(one.call) == "ConnectEx") {
         connected->needs_context = "SO_UPDATE_CONNECT_CONTEXT";
     }
     came_back_from_pool(one);
@@ -96,12 +97,12 @@ void recorder::dequeued(HANDLE port, std::uint64_t key, OVERLAPPED* overlapped,
         world_.posted.erase(posted);
         port_info& posted_to = find_or_add_port(port);
         posted_to.posted -= posted_to.posted > 0 ? 1 : 0;
-    } else if (const auto late = world_.failed_datagrams.find(overlapped);
-               late != world_.failed_datagrams.end()) {
+    } else if (const auto late = world_.late_packets.find(overlapped);
+               late != world_.late_packets.end()) {
         what.operation = late->second.operation;
         what.call = late->second.call;
         what.socket = late->second.socket;
-        world_.failed_datagrams.erase(late);
+        world_.late_packets.erase(late);
     } else {
         told_.strange_packet(what.port, what.overlapped, at(thread));
     }
@@ -243,6 +244,9 @@ void recorder::settle(std::uint64_t number) {
     // What was there when a wait was over was kept: since then the program may have written
     // there, or left the function whose variable it was.
     one.settled = true;
+    if (one.told == told_by::port || (one.told == told_by::nothing && !one.socket_seen)) {
+        world_.late_packets[one.overlapped] = {one.number, one.call, one.socket};
+    }
     const std::uint32_t error =
         one.status == still_pending ? ERROR_OPERATION_ABORTED : code_of(one.status);
     come_back(number, {.kind = record_kind::result,
@@ -291,6 +295,7 @@ void recorder::take_back_orphans(std::uint32_t thread) {
         }
     }
     for (const std::uint64_t number : orphans) {
+        world_.operations.at(number).settled = true; // nobody is told of it
         come_back(number, {.kind = record_kind::result,
                            .result = outcome::failed,
                            .error = ERROR_OPERATION_ABORTED});

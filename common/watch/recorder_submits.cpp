@@ -1,5 +1,6 @@
 // The recorder: operations go into flight, and their memory must stay.
 
+#include "common/watch/guarded_read.hpp"
 #include "common/watch/recorder_lock.hpp"
 #include "common/watch/stack.hpp"
 
@@ -42,7 +43,7 @@ ticket recorder::submit(submission next) try {
     if (socket.untracked) {
         return entered;
     }
-    world_.failed_datagrams.erase(next.overlapped);
+    world_.late_packets.erase(next.overlapped);
     const auto address = reinterpret_cast<std::uintptr_t>(next.overlapped);
     settle(world_.touching(address, address + sizeof(OVERLAPPED)));
     for (const lent_memory& memory : next.buffers) {
@@ -75,6 +76,10 @@ ticket recorder::submit(submission next) try {
     one.memory.insert(one.memory.begin(),
                       lent_memory{reinterpret_cast<std::uintptr_t>(next.overlapped),
                                   sizeof(OVERLAPPED), true, true});
+    if (const auto now = guarded_read(one.overlapped)) {
+        one.status_before = now->Internal;
+        one.moved_before = now->InternalHigh;
+    }
     if (hash_sends_) {
         one.sent_hash = hash_of(one.memory);
     }
@@ -152,7 +157,7 @@ void recorder::returned(const ticket& entered, bool immediate,
     // the same.
     if (!immediate && one.told == told_by::port &&
         (error == WSAEMSGSIZE || error == ERROR_MORE_DATA)) {
-        world_.failed_datagrams[one.overlapped] = {one.number, one.call, one.socket};
+        world_.late_packets[one.overlapped] = {one.number, one.call, one.socket};
     }
     if (!immediate || result_read) {
         what.back = true;
@@ -161,6 +166,13 @@ void recorder::returned(const ticket& entered, bool immediate,
             pool->not_to_come.push_back({entered.thread, false, one.submitted});
         }
         come_back(entered.operation, std::move(what));
+        // A handle that is closed already, or none at all, was taken for a new socket.
+        const auto named = world_.sockets.find(entered.handle);
+        if (!immediate && (error == WSAENOTSOCK || error == ERROR_INVALID_HANDLE) &&
+            named != world_.sockets.end() && named->second.number == entered.socket &&
+            !named->second.seen) {
+            world_.sockets.erase(named);
+        }
         return;
     }
     emit(std::move(what));
@@ -190,6 +202,12 @@ asked_to_end recorder::asks_own_to_end(SOCKET handle) try {
         return {};
     }
     ++socket->cancels;
+    // One that has just ended, and that nobody has asked about: there was something to ask.
+    const bool has_own = std::any_of(world_.operations.begin(), world_.operations.end(),
+                                     [&](const auto& one) {
+                                         return one.second.socket == socket->number &&
+                                                one.second.thread == thread.number;
+                                     });
     settle_all();
     std::uint32_t own = 0;
     const operation* other = nullptr;
@@ -199,7 +217,7 @@ asked_to_end recorder::asks_own_to_end(SOCKET handle) try {
             other = &one;
         }
     }
-    if (own == 0 && other != nullptr) {
+    if (!has_own && other != nullptr) {
         told_.cancelled_nothing(*socket, *other, at(thread));
     }
     return {.socket = socket->number, .own = own};

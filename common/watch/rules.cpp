@@ -211,6 +211,22 @@ void rules::pending(const operation& one, const moment& at) {
     }
 }
 
+// A thread may still be in the call that has submitted an operation, when another one knows
+// from its event that the operation is over. The packet, the callback and the question for
+// the result are seen; the event may have been waited for in any way. What the system has
+// written tells.
+bool rules::may_have_ended(const world& before, const inside& other) {
+    const auto found = before.operations.find(other.operation);
+    if (found == before.operations.end() || found->second.gone ||
+        (found->second.told != told_by::event && found->second.told != told_by::nothing)) {
+        return false;
+    }
+    const operation& one = found->second;
+    const auto now = guarded_read(one.overlapped);
+    return now && now->Internal != still_pending &&
+           (now->Internal != one.status_before || now->InternalHigh != one.moved_before);
+}
+
 void rules::entering(const world& before, const socket_info& socket, const inside& call,
                      const moment& at) {
     const std::string_view name = call.call;
@@ -218,7 +234,8 @@ void rules::entering(const world& before, const socket_info& socket, const insid
     // Of a stream: each datagram is whole, and which comes first was never certain.
     if (socket.type == SOCK_STREAM && (sends || name == "WSARecv")) {
         for (const inside& other : socket.threads) {
-            if (other.thread != call.thread && name == other.call) {
+            if (other.thread != call.thread && name == other.call &&
+                !may_have_ended(before, other)) {
                 say(sends ? checks::concurrent_send : checks::concurrent_receive, at,
                     nullptr, socket.number,
                     "two threads are inside " + std::string(name) + " on " +
@@ -249,7 +266,8 @@ void rules::calling(const world& before, const moment& at) {
 void rules::closing(const world& before, const socket_info& socket, std::uint32_t unread,
                     const moment& at) {
     for (const inside& other : socket.threads) {
-        if (socket.is_socket() && other.thread != at.thread) {
+        if (socket.is_socket() && other.thread != at.thread &&
+            !may_have_ended(before, other)) {
             say(checks::close_during_call, at, nullptr, socket.number,
                 name_of_socket(socket.number) + " is closed by t" +
                     std::to_string(at.thread) + " while t" + std::to_string(other.thread) +

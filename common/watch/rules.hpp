@@ -85,6 +85,7 @@ private:
                   const call_stack& made, std::string text);
     void report(finding found);
     bool look_at_event(const operation& one, bool told, const moment& at);
+    static bool may_have_ended(const world& before, const inside& other);
     void look_at_frames(const world& before, const moment& at);
 
     reader& told_;

@@ -99,11 +99,15 @@ struct operation {
     bool signalled =
         false; ///< a wait has reported its event: the program knows that it has ended
     bool settled = false; ///< the system says that it has ended, and nobody need be told
-    std::uint64_t status = 0; ///< signalled or settled: what OVERLAPPED.Internal held
-    std::uint32_t moved = 0;  ///< signalled or settled: how many bytes it moved
-    bool returned = false;    ///< the call that submits it has returned
-    bool pending = false;     ///< the system said so when it was last asked: Internal holds
-                              ///< STATUS_PENDING
+    std::uint64_t status = 0;    ///< signalled or settled: what OVERLAPPED.Internal held
+    std::uint32_t moved = 0;     ///< signalled or settled: how many bytes it moved
+    bool returned = false;       ///< the call that submits it has returned
+    ULONG_PTR status_before = 0; ///< what OVERLAPPED.Internal and InternalHigh held at the
+    ULONG_PTR moved_before = 0;  ///< submit
+    bool has_context = false;    ///< AcceptEx, ConnectEx: the program has waited for its
+                              ///< event, and has set the option that is to follow
+    bool pending = false; ///< the system said so when it was last asked: Internal holds
+                          ///< STATUS_PENDING
     bool gone = false; ///< some of its memory was freed under it: nothing there may be read
 };
 
@@ -164,9 +168,10 @@ struct posted_packet {
     std::uint32_t bytes = 0;
 };
 
-/// A datagram that did not fit has failed its receive at once, and its packet may come all
-/// the same.
-struct failed_datagram {
+/// What is back already, and a packet of it may come all the same: a receive that has
+/// failed at once because a datagram did not fit; and what the system was asked about, and
+/// had ended, while another thread had its packet in hand.
+struct late_packet {
     std::uint64_t operation = 0;
     const char* call = "";
     std::uint32_t socket = 0;
@@ -185,7 +190,7 @@ public:
     std::unordered_map<DWORD, thread_info> threads;
     std::map<std::uint64_t, operation> operations; ///< in flight, by number
     std::unordered_multimap<const OVERLAPPED*, posted_packet> posted;
-    std::unordered_map<const OVERLAPPED*, failed_datagram> failed_datagrams;
+    std::unordered_map<const OVERLAPPED*, late_packet> late_packets;
     std::vector<SOCKET> deaf; ///< listening sockets whose last accept has failed, and that
                               ///< have none in flight
 

@@ -108,7 +108,7 @@ int main(int argc, char** argv) {
     try {
         const iocp::winsock winsock;
         const iocp::stop_signal stop;
-        const std::vector<iocp::address> places = resolve(host, port);
+        const std::vector<iocp::address> places = reachable(resolve(host, port), host);
         const iocp::unique_socket any = iocp::overlapped_socket(places.front().family());
         plan common{places,
                     places.front().text(),

@@ -20,8 +20,7 @@ struct addrinfo_end {
 };
 
 // All addresses of a name, in the order in which they are to be tried. This call waits for
-// the network, so it is made before there is anything to look after. It may find addresses
-// of a family that this machine has switched off: no socket leads there.
+// the network, so it is made before there is anything to look after.
 inline std::vector<iocp::address> resolve(const std::string& host, unsigned port) {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC; // both families
@@ -36,19 +35,27 @@ inline std::vector<iocp::address> resolve(const std::string& host, unsigned port
     const std::unique_ptr<addrinfo, addrinfo_end> list{first};
     std::vector<iocp::address> found;
     for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
-        const iocp::unique_socket tried{::WSASocketW(each->ai_family, SOCK_STREAM,
-                                                     IPPROTO_TCP, nullptr, 0,
-                                                     WSA_FLAG_NO_HANDLE_INHERIT)};
-        if (tried || ::WSAGetLastError() != WSAEAFNOSUPPORT) {
-            found.emplace_back(each->ai_addr, static_cast<int>(each->ai_addrlen));
-        }
-    }
-    if (found.empty()) {
-        iocp::fail(WSAEAFNOSUPPORT, "WSASocketW", host);
+        found.emplace_back(each->ai_addr, static_cast<int>(each->ai_addrlen));
     }
     return found;
 }
 // [/resolve]
+
+// A name may have addresses of a family that this machine has switched off. No socket leads
+// there, so they are left out.
+inline std::vector<iocp::address> reachable(std::vector<iocp::address> places,
+                                            const std::string& host) {
+    std::erase_if(places, [](const iocp::address& each) {
+        const iocp::unique_socket tried{::WSASocketW(each.family(), SOCK_STREAM,
+                                                     IPPROTO_TCP, nullptr, 0,
+                                                     WSA_FLAG_NO_HANDLE_INHERIT)};
+        return !tried && ::WSAGetLastError() == WSAEAFNOSUPPORT;
+    });
+    if (places.empty()) {
+        iocp::fail(WSAEAFNOSUPPORT, "WSASocketW", host);
+    }
+    return places;
+}
 
 // [is_loopback]
 inline bool is_loopback(const iocp::address& where) noexcept {

@@ -286,10 +286,12 @@ void crowd::listen_until_ended() {
         if (!each->listens() || each->rest().empty()) {
             continue;
         }
-        std::size_t talker = 0;
-        if (std::sscanf(std::string{each->rest().substr(0, 2)}.c_str(), "%zu", &talker) == 1 &&
-            !line_of(talker, each->heard_of(talker)).starts_with(each->rest())) {
-            throw failure("a stream has ended with what is no line's beginning");
+        bool begins = false; // one byte may begin the next line of several talkers
+        for (std::size_t talker = 0; talker < talkers_ && !begins; ++talker) {
+            begins = line_of(talker, each->heard_of(talker)).starts_with(each->rest());
+        }
+        if (!begins) {
+            throw failure("a stream has ended with what is no line's beginning: \"" + std::string{each->rest()} + "\"");
         }
     }
 }

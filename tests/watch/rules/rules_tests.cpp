@@ -50,6 +50,34 @@ struct scene {
     watch::ticket inside{};
 };
 
+// A socket whose operations are told by events.
+struct events {
+    events() {
+        record.made_socket("WSASocketW", socket, AF_INET, SOCK_STREAM, true, 0);
+        overlapped.hEvent = reinterpret_cast<HANDLE>(std::uintptr_t{700});
+    }
+
+    watch::ticket submit(const char* call, SOCKET on, OVERLAPPED& with) {
+        return record.submit({.call = call, .handle = on, .overlapped = &with});
+    }
+    void pend(const watch::ticket& inside, OVERLAPPED& with) {
+        with.Internal = watch::still_pending;
+        record.returned(inside, false, std::nullopt, WSA_IO_PENDING);
+    }
+    // The system is done with it, and the program has waited for its event.
+    void end(OVERLAPPED& one) {
+        one.Internal = 0;
+        record.signalled({&one.hEvent, 1});
+    }
+
+    noted said{};
+    watch::rules rules{said, false};
+    watch::recorder record{rules, false};
+    SOCKET socket = 500; // no call is made with these
+    SOCKET accepted = 504;
+    OVERLAPPED overlapped{};
+};
+
 } // namespace
 
 TEST_CASE("a socket may be closed by the thread that has the packet of a receive whose submit has not returned") {
@@ -156,6 +184,115 @@ TEST_CASE("memory may be gone when its operation has ended in a way that nobody 
     here.record.waits_for(std::span(&event, 1));
     here.record.signalled(std::span(&event, 1));
     here.record.freeing("free", page, 4096);
+    CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("another thread may act on the event before the submit has returned") {
+    for (const bool ended : {false, true}) {
+        events here;
+        const HANDLE event = here.overlapped.hEvent;
+        watch::ticket inside;
+        std::thread([&] { inside = here.submit("WSARecv", here.socket, here.overlapped); }).join();
+        if (ended) { // the system has written there, and has set the event
+            here.overlapped.Internal = 0;
+            here.overlapped.InternalHigh = 5;
+        }
+        here.record.signalled({&event, 1});
+        here.record.closing("closesocket", here.socket);
+        CHECK(here.said.ids == (ended ? std::vector<std::string>{} : std::vector<std::string>{"close-during-call"}));
+    }
+}
+
+TEST_CASE("an option that was set after a wait for the event of its operation is there when that is taken back") {
+    for (const bool set : {false, true}) {
+        events here;
+        here.record.made_socket("WSASocketW", here.accepted, AF_INET, SOCK_STREAM, true, 0);
+        const watch::ticket accept = here.record.submit({.call = "AcceptEx",
+                                                         .handle = here.socket,
+                                                         .accept_handle = here.accepted,
+                                                         .overlapped = &here.overlapped,
+                                                         .local_address_bytes = 32,
+                                                         .remote_address_bytes = 32,
+                                                         .family = AF_INET});
+        here.pend(accept, here.overlapped);
+        here.end(here.overlapped);
+        if (set) {
+            here.record.has_context(here.accepted);
+        }
+        // The same OVERLAPPED again, and only then a call that wants the option.
+        here.pend(here.submit("WSARecv", here.socket, here.overlapped), here.overlapped);
+        here.record.leave(here.record.enter("shutdown", here.accepted), true, 0, 0);
+        CHECK(here.said.ids == (set ? std::vector<std::string>{} : std::vector<std::string>{"accept-context-missing"}));
+    }
+}
+
+TEST_CASE("CancelIo may find that what its thread has submitted ended a moment ago") {
+    for (const bool own : {false, true}) {
+        events here;
+        OVERLAPPED of_other{};
+        of_other.hEvent = reinterpret_cast<HANDLE>(std::uintptr_t{704});
+        watch::ticket send;
+        std::thread([&] { send = here.submit("WSASend", here.socket, of_other); }).join();
+        here.pend(send, of_other);
+        if (own) {
+            here.pend(here.submit("WSARecv", here.socket, here.overlapped), here.overlapped);
+            here.overlapped.Internal = 0;
+        }
+        const watch::asked_to_end asked = here.record.asks_own_to_end(here.socket);
+        here.record.cancelled("CancelIo", here.socket, asked, true, 0);
+        CHECK(here.said.ids == (own ? std::vector<std::string>{} : std::vector<std::string>{"cancel-of-nothing"}));
+    }
+}
+
+TEST_CASE("a routine that is never entered takes nothing from a thread that ends after its operation") {
+    events here;
+    std::thread([&] {
+        here.pend(here.record.submit({.call = "WSARecv",
+                                      .handle = here.socket,
+                                      .overlapped = &here.overlapped,
+                                      .routine = [](DWORD, DWORD, OVERLAPPED*, DWORD) {}}),
+                  here.overlapped);
+        here.overlapped.Internal = 0xC0000120; // STATUS_CANCELLED: it was asked to end, and has ended
+        here.record.freeing("free", &here.overlapped, sizeof(OVERLAPPED));
+        here.record.thread_ends();
+    }).join();
+    CHECK(here.said.ids.empty());
+}
+
+TEST_CASE("a post that has failed is taken back and not the packet of another one") {
+    for (const ULONG_PTR failed : {1, 2}) {
+        scene here;
+        here.record.post(here.port, 0, 1, nullptr);
+        here.record.post(here.port, 0, 2, nullptr);
+        here.record.unpost(here.port, 0, failed, nullptr);
+        here.record.dequeued(here.port, 3 - failed, nullptr, 0, 0);
+        CHECK(here.said.ids.empty());
+        here.record.dequeued(here.port, failed, nullptr, 0, 0);
+        CHECK(here.said.ids == std::vector<std::string>{"packet-from-elsewhere"});
+    }
+}
+
+TEST_CASE("a call on a socket that is closed already leaves none behind") {
+    for (const DWORD code : {DWORD{WSAECONNRESET}, DWORD{WSAENOTSOCK}}) {
+        events here;
+        here.record.closing("closesocket", here.socket);
+        const watch::ticket late = here.submit("WSARecv", here.socket, here.overlapped);
+        here.record.returned(late, false, std::nullopt, code);
+        here.record.program_ends(true, false);
+        CHECK(here.said.ids ==
+              (code == WSAENOTSOCK ? std::vector<std::string>{} : std::vector<std::string>{"socket-left"}));
+    }
+}
+
+TEST_CASE("an operation on a socket of another process may be looked at while a thread has its packet in hand") {
+    events here;
+    constexpr SOCKET inherited = 508;
+    OVERLAPPED with{};
+    here.pend(here.submit("WSARecv", inherited, with), with);
+    with.Internal = 0; // a thread has dequeued the packet, and has not told of it
+    const watch::asked_to_end asked = here.record.asks_own_to_end(here.socket); // that looks at all that is in flight
+    here.record.cancelled("CancelIo", here.socket, asked, true, 0);
+    here.record.dequeued(reinterpret_cast<HANDLE>(std::uintptr_t{600}), 1, &with, 5, 0);
     CHECK(here.said.ids.empty());
 }
 
