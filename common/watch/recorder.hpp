@@ -299,6 +299,7 @@ private:
     void settle_all();
     void take_back_orphans(std::uint32_t thread);
     void accept_ended(SOCKET listener, bool failed);
+    void forget_guess(SOCKET handle, std::uint32_t number);
     void look_for_deaf_ones();
     pool_io* find_pool_io(PTP_IO io);
     void tell_pool_call(const char* call, const pool_io& io, std::uint64_t began);

@@ -165,19 +165,28 @@ void recorder::returned(const ticket& entered, bool immediate,
             pool != nullptr && one.told == told_by::pool) {
             pool->not_to_come.push_back({entered.thread, false, one.submitted});
         }
+        const SOCKET accept_handle = one.accept_handle;
+        const std::uint32_t accept_socket = one.accept_socket;
         come_back(entered.operation, std::move(what));
-        // A handle that is closed already, or none at all, was taken for a new socket.
-        const auto named = world_.sockets.find(entered.handle);
-        if (!immediate && (error == WSAENOTSOCK || error == ERROR_INVALID_HANDLE) &&
-            named != world_.sockets.end() && named->second.number == entered.socket &&
-            !named->second.seen) {
-            world_.sockets.erase(named);
+        if (!immediate && (error == WSAENOTSOCK || error == ERROR_INVALID_HANDLE)) {
+            forget_guess(entered.handle, entered.socket);
+            forget_guess(accept_handle, accept_socket);
         }
         return;
     }
     emit(std::move(what));
 } catch (const std::exception&) {
     lost_sight();
+}
+
+// A handle that is closed already, or none at all, was taken for a socket that had been
+// there before.
+void recorder::forget_guess(SOCKET handle, std::uint32_t number) {
+    const auto found = world_.sockets.find(handle);
+    if (found != world_.sockets.end() && found->second.number == number &&
+        !found->second.seen) {
+        world_.sockets.erase(found);
+    }
 }
 
 asked_to_end recorder::asks_to_end(SOCKET handle, const OVERLAPPED* overlapped) try {

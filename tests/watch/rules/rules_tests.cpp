@@ -296,6 +296,21 @@ TEST_CASE("an operation on a socket of another process may be looked at while a 
     CHECK(here.said.ids.empty());
 }
 
+TEST_CASE("an accept for a socket that is closed already leaves none behind") {
+    events here;
+    const watch::ticket accept = here.record.submit({.call = "AcceptEx",
+                                                     .handle = here.socket,
+                                                     .accept_handle = here.accepted, // nobody has made it
+                                                     .overlapped = &here.overlapped,
+                                                     .local_address_bytes = 32,
+                                                     .remote_address_bytes = 32,
+                                                     .family = AF_INET});
+    here.record.returned(accept, false, std::nullopt, WSAENOTSOCK);
+    here.record.closing("closesocket", here.socket);
+    here.record.program_ends(true, false);
+    CHECK(here.said.ids.empty());
+}
+
 TEST_CASE("two threads may receive on one datagram socket") {
     scene here;
     here.record.made_socket("WSASocketW", 501, AF_INET, SOCK_DGRAM, true, 0);
