@@ -105,7 +105,7 @@ struct operation {
     ULONG_PTR status_before = 0; ///< what OVERLAPPED.Internal and InternalHigh held at the
     ULONG_PTR moved_before = 0;  ///< submit
     bool has_context = false;    ///< AcceptEx, ConnectEx: the program has waited for its
-                              ///< event, and has set the option that is to follow
+                                 ///< event, and has set the option that is to follow
     bool pending = false; ///< the system said so when it was last asked: Internal holds
                           ///< STATUS_PENDING
     bool gone = false; ///< some of its memory was freed under it: nothing there may be read
