@@ -1,6 +1,5 @@
 // The recorder: operations go into flight, and their memory must stay.
 
-#include "common/watch/guarded_read.hpp"
 #include "common/watch/recorder_lock.hpp"
 #include "common/watch/stack.hpp"
 
@@ -68,7 +67,9 @@ ticket recorder::submit(submission next) try {
                   .submitted = capture_stack(),
                   .local_address_bytes = next.local_address_bytes,
                   .remote_address_bytes = next.remote_address_bytes,
-                  .family = next.family};
+                  .family = next.family,
+                  .status_before = next.overlapped->Internal, // the program's own, still
+                  .moved_before = next.overlapped->InternalHigh};
     if (next.accept_handle != INVALID_SOCKET) {
         one.accept_socket = find_or_add(next.accept_handle).number;
         ++find_or_add(next.handle).accepts;
@@ -76,10 +77,6 @@ ticket recorder::submit(submission next) try {
     one.memory.insert(one.memory.begin(),
                       lent_memory{reinterpret_cast<std::uintptr_t>(next.overlapped),
                                   sizeof(OVERLAPPED), true, true});
-    if (const auto now = guarded_read(one.overlapped)) {
-        one.status_before = now->Internal;
-        one.moved_before = now->InternalHigh;
-    }
     if (hash_sends_) {
         one.sent_hash = hash_of(one.memory);
     }
