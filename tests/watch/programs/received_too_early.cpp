@@ -68,6 +68,7 @@ void serve(void (*first)(talker&)) {
     std::thread worker{[&] {
         dequeue(port);
         first(from);
+        wait_for(from.second_handed_on.get()); // a worker outlives the operations that it has submitted
     }};
     wait_for(from.received_again.get());
     say(sockets.theirs, "two, ");
