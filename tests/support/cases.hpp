@@ -42,6 +42,7 @@ void check_every_kind_of_client(const server& running);
 void check_clients_cost_no_thread(const server& running);
 
 /// Beside a client that talks and one to which no more can be sent, Ctrl+C ends the server in silence.
-void check_stops_with_a_stuck_send(server& running);
+/// \param stops_between_sends it may end a client that has nothing in flight at that moment, and cancels nothing then
+void check_stops_with_a_stuck_send(server& running, bool stops_between_sends = false);
 
 } // namespace support
